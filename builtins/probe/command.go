@@ -22,4 +22,7 @@ type Result struct {
 	Stderr   []byte
 	Cut      bool // more was printed than was kept
 	Duration time.Duration
+	// Outlived are the processes that it left behind when it exited, and that
+	// did not go by themselves: they were ended. ID, Comm, State, PPID and SID.
+	Outlived []Process
 }

@@ -72,6 +72,7 @@ type Clock struct {
 	PID      int       // ours, in the proc that is read; 0 when that is not our own
 	Hostname string
 	Kernel   string // release, "6.18.44"
+	Arch     string // as GOARCH says: it numbers the system calls; "" = amd64
 	Live     bool
 }
 

@@ -27,6 +27,9 @@ type Socket struct {
 	Backlog int    // LISTEN: room for these; -1 unknown
 	// LastRecv is how long ago data last arrived; -1 unknown (UNIX, or no tcp_info).
 	LastRecv time.Duration
+	// Received counts the bytes that ever arrived (tcpi_bytes_received): with
+	// RecvQ it tells how many were consumed. 0 unknown (UNIX, or no tcp_info).
+	Received uint64
 	NetNS    string // "net:[…]"; "" ours, or unknown
 	Source   string // getfd, sock_diag, proc
 
@@ -35,6 +38,8 @@ type Socket struct {
 	PeerPID   int
 	PeerFD    int
 	PeerInode uint64 // 0 unknown
+	// Peers are all who hold the other end, PeerPID first: several after a fork.
+	Peers []FDRef
 	// PeerCredPID is who held the other end when a UNIX socket was connected
 	// (SO_PEERCRED): a hint, not proof of who holds it now. 0 unknown.
 	PeerCredPID int

@@ -18,11 +18,11 @@ type Thread struct {
 	// poll, futex, sleep, pipe_read, pipe_write, fifo_open, socket (recv, send
 	// or connect: see Syscall), unix_recv, unix_send, unix_connect, accept, wait,
 	// flock, fcntl_lock, pause, sigwait, eventfd, vfork, stopped, traced, tty,
-	// disk, running, zombie, other; "" unknown.
+	// disk, frozen (by a cgroup), running, zombie, other; "" unknown.
 	Family string
 	// Syscall is the name of the system call in which the thread blocks;
-	// "running" when it is on a processor, "" when it could not be read (needs
-	// PTRACE_MODE_ATTACH).
+	// "running" when it is on a processor, "none" when it blocks outside any, ""
+	// when it could not be read (needs PTRACE_MODE_ATTACH).
 	Syscall   string
 	SyscallNr int       // -1 when Syscall is "" or "running", or blocked outside any
 	Args      [6]uint64 // of the call

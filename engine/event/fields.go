@@ -52,12 +52,42 @@ func (f Fields) MarshalJSON() ([]byte, error) {
 }
 
 func encode(b *bytes.Buffer, v any) error {
+	switch v := v.(type) {
+	case float64:
+		return encodeFloat(b, v)
+	case []any:
+		b.WriteByte('[')
+		for i, x := range v {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := encode(b, x); err != nil {
+				return err
+			}
+		}
+		b.WriteByte(']')
+		return nil
+	}
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return err
 	}
 	b.Truncate(b.Len() - 1) // Encode ends with a newline
+	return nil
+}
+
+// encodeFloat writes 1.0 as 1.0: encoding/json writes 1, which would come back
+// as an integer.
+func encodeFloat(b *bytes.Buffer, v float64) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b.Write(text)
+	if !bytes.ContainsAny(text, ".eE") {
+		b.WriteString(".0")
+	}
 	return nil
 }
 

@@ -1,5 +1,7 @@
 package event
 
+import "strconv"
+
 // Verdict is what a recipe says of its subject.
 type Verdict string
 
@@ -80,15 +82,7 @@ func (s Subject) Label() string {
 	}
 }
 
-func itoa(n int) string {
-	if n < 0 {
-		return "-" + itoa(-n)
-	}
-	if n < 10 {
-		return string(rune('0' + n))
-	}
-	return itoa(n/10) + string(rune('0'+n%10))
-}
+func itoa(n int) string { return strconv.Itoa(n) }
 
 // View is something to draw: a tree, a graph or a table.
 type View struct {

@@ -1,0 +1,50 @@
+package builtins
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"runbook/builtins/probe"
+	"runbook/engine"
+)
+
+// blind is the error of a builtin that could not look. The engine turns it
+// into an `unknown` finding: no list is ever empty because of it.
+type blind struct {
+	probe  string
+	err    error
+	remedy string
+}
+
+func (b *blind) Error() string {
+	if text := b.err.Error(); strings.HasPrefix(text, b.probe+" ") || strings.HasPrefix(text, b.probe+":") {
+		return text
+	}
+	return b.probe + ": " + b.err.Error()
+}
+
+func (b *blind) Unwrap() error  { return b.err }
+func (b *blind) Probe() string  { return b.probe }
+func (b *blind) Remedy() string { return b.remedy }
+
+var _ engine.Unknownable = (*blind)(nil)
+
+// couldNotLook makes err a blind one, with the remedy that the ledger holds
+// for it. A run that is being cancelled is not blind: it was told to stop.
+func couldNotLook(ctx context.Context, name string, err error, rows []probe.Coverage) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return err
+	}
+	b := &blind{probe: name, err: err}
+	for _, row := range rows {
+		if row.Status != "read" && row.Remedy != "" {
+			b.remedy = row.Remedy // the last is the nearest to what failed
+		}
+	}
+	return b
+}
+
+// ended reports whether err means that a process is not there any more, which
+// is a fact, and not blindness.
+func ended(err error) bool { return probe.Gone(err) || errors.Is(err, probe.ErrReused) }

@@ -1,0 +1,230 @@
+package builtins
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	startime "go.starlark.net/lib/time"
+	"go.starlark.net/starlark"
+
+	"runbook/builtins/probe"
+	"runbook/engine"
+	"runbook/engine/event"
+)
+
+func (w *world) pkill() engine.Builtin {
+	return engine.Builtin{
+		Name: "pkill",
+		Doc: "Ends a process tree, politely first: SIGINT to the root, then SIGINT, SIGTERM and SIGKILL to those that are left.\n\n" +
+			"It ends only trees in which this run has found a fault, only processes that are still the ones that were looked at, and never ourselves or our ancestors. " +
+			"Rungs that a process ignores are left out for it. When several trees have a fault, the user must have named one with `--pid` or `--match`.",
+		Params: []engine.Arg{
+			{Name: "target", Type: "tree, or list of process", Doc: "What is to end; also one process."},
+			{Name: "grace", Type: "duration", Default: `"5s"`, Doc: "How long to wait after each rung."},
+			{Name: "force", Type: "bool", Default: "False", Doc: "Ends trees in which a process is at a prompt, where a person may sit."},
+		},
+		Returns: "cleared; to find nothing to end is no failure",
+		Errors:  "denied: no fault in the tree, several trees, not granted, the processes are those of a snapshot",
+		Example: `pkill(t, grace = "5s")`,
+		Effect:  engine.Kill,
+		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			var (
+				targets processList
+				grace   = startime.Duration(5 * time.Second)
+				force   bool
+			)
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "target", &targets, "grace?", &grace, "force?", &force); err != nil {
+				return nil, err
+			}
+			if grace <= 0 {
+				return nil, fmt.Errorf("%s: for parameter \"grace\": %s is no time at all", call.Name, grace)
+			}
+			request := probe.KillRequest{Targets: targets.probe(), Grace: time.Duration(grace), Force: force, Progress: call.Progress}
+			return w.clear(call, targets, request)
+		},
+	}
+}
+
+// clear shows what would be hit, asks for the grant, and only then acts.
+func (w *world) clear(call *engine.Call, targets processList, request probe.KillRequest) (starlark.Value, error) {
+	if w.host == nil {
+		return nil, &blind{probe: call.Name, err: errNoHost}
+	}
+	if err := w.mayClear(call, targets); err != nil {
+		return nil, err
+	}
+	request.Paused = w.paused(call, targets)
+
+	request.DryRun = true
+	plan, err := probe.Kill(call.Context, w.host, request)
+	if err != nil {
+		return nil, err
+	}
+	view := planView(plan)
+	if call.DryRun {
+		call.Show(view)
+		return newCleared(plan, w.host.Now()), nil
+	}
+	if len(plan.Plan) == 0 {
+		return newCleared(plan, w.host.Now()), nil
+	}
+	if w.host.Act() == nil {
+		return nil, &engine.Denied{Effect: engine.Kill, What: view, Reason: "nothing can be ended here: the processes are not those of this machine, now"}
+	}
+	if err := call.Confirm(engine.Kill, view); err != nil {
+		return nil, err
+	}
+	request.DryRun = false
+	report, err := probe.Kill(call.Context, w.host, request)
+	report.Plan = plan.Plan
+	return newCleared(report, w.host.Now()), err
+}
+
+// mayClear holds the rule that a run ends only what it has found at fault.
+func (w *world) mayClear(call *engine.Call, targets processList) error {
+	guilty := map[string]bool{}
+	for _, s := range culprits(call.Findings()) {
+		guilty[s.Key()] = true
+	}
+	faulted := map[probe.ID]bool{}   // processes of trees with a fault
+	roots := map[probe.ID]*process{} // of these trees
+	w.mu.Lock()
+	for _, t := range w.trees {
+		if t.it.faulted() {
+			roots[t.it.root.it.ID] = t.it.root
+			for _, p := range t.it.processes {
+				faulted[p.it.ID] = true
+			}
+		}
+	}
+	w.mu.Unlock()
+	for _, p := range targets {
+		if !faulted[p.it.ID] && !guilty[p.Subject().Key()] {
+			return &engine.Denied{Effect: engine.Kill, Reason: fmt.Sprintf("%s is spared: this run found no fault in its tree", p.Subject().Label())}
+		}
+	}
+	if len(roots) > 1 && !call.Given["pid"] && !call.Given["match"] {
+		var names []string
+		for _, p := range roots {
+			names = append(names, p.Subject().Label())
+		}
+		slices.Sort(names)
+		return &engine.Denied{Effect: engine.Kill, Reason: fmt.Sprintf("%d trees have a fault (%s): say which one with --pid or --match", len(names), strings.Join(names, ", "))}
+	}
+	return nil
+}
+
+// paused finds processes at a prompt: a person may sit there. Reading a
+// terminal is one sign; a line editor waits in select or poll before it reads,
+// with the terminal as standard input, and cannot be told from another wait of
+// that kind. So a few too many are spared, which force overrules.
+func (w *world) paused(call *engine.Call, targets processList) map[probe.ID]bool {
+	found := map[probe.ID]bool{}
+	for _, p := range targets {
+		open, err := probe.FDs(call.Context, w.host, p.it.PID)
+		if err != nil {
+			continue // it has ended, or its terminal is none of ours to know
+		}
+		threads, err := probe.Threads(call.Context, w.host, p.it.PID, open)
+		if err != nil {
+			continue
+		}
+		terminal := slices.ContainsFunc(open, func(f probe.FD) bool { return f.Num == 0 && f.Kind == "tty" })
+		for _, t := range threads {
+			if t.TID == p.it.PID && (t.Family == "tty" || t.Family == "poll" && terminal) {
+				found[p.it.ID] = true
+			}
+		}
+	}
+	return found
+}
+
+// planView shows exactly what would be hit.
+func planView(plan probe.KillReport) event.View {
+	view := event.View{Kind: "table", Title: "Would be ended", Columns: []string{"process", "age", "signals", "command"}, Nodes: []event.Node{}}
+	row := func(p probe.Process, what string) {
+		subject := subjectOf(&p)
+		view.Nodes = append(view.Nodes, event.Node{ID: subject.Key(), Label: subject.Label(), Subject: &subject,
+			Cells: []string{subject.Label(), age(p.Age), what, strings.Join(p.Args, " ")}})
+	}
+	for _, s := range plan.Plan {
+		what := strings.Join(s.Signals, " → ")
+		if s.Why != "" {
+			what += " (" + s.Why + ")"
+		}
+		row(s.Process, what)
+	}
+	for _, r := range plan.Refused {
+		row(r.Process, "spared: "+r.Why)
+	}
+	return view
+}
+
+func newCleared(r probe.KillReport, at time.Time) starlark.Value {
+	return newRecord(clearedKind, &r, "", at)
+}
+
+var clearedKind = &kind[*probe.KillReport]{
+	name: "cleared",
+	doc:  "What became of every process that was to end.",
+	text: func(r *probe.KillReport) string {
+		return fmt.Sprintf("%d ended, %d survived, %d refused", len(r.Ended), len(r.Survived), len(r.Refused))
+	},
+	fields: []field[*probe.KillReport]{
+		{name: "ended", typ: "list of ending", get: func(r *probe.KillReport) starlark.Value {
+			return listOf(r.Ended, func(e probe.Ending) starlark.Value { return newRecord(endingKind, e, "", time.Time{}) })
+		}},
+		{name: "survived", typ: "list of spared", doc: "still there after the last rung", get: func(r *probe.KillReport) starlark.Value {
+			return listOf(r.Survived, func(s probe.Survivor) starlark.Value {
+				return newRecord(sparedKind, spared{s.Process, s.Why}, "", time.Time{})
+			})
+		}},
+		{name: "refused", typ: "list of spared", doc: "never signalled", get: func(r *probe.KillReport) starlark.Value {
+			return listOf(r.Refused, func(s probe.Refusal) starlark.Value {
+				return newRecord(sparedKind, spared{s.Process, s.Why}, "", time.Time{})
+			})
+		}},
+		{name: "plan", typ: "list of planned", doc: "root first; all there is in a dry run", aside: true, get: func(r *probe.KillReport) starlark.Value {
+			return listOf(r.Plan, func(s probe.Step) starlark.Value { return newRecord(plannedKind, s, "", time.Time{}) })
+		}},
+	},
+}
+
+var endingKind = &kind[probe.Ending]{
+	name: "ending",
+	doc:  "A process that has ended.",
+	text: func(e probe.Ending) string { return subjectOf(&e.Process).Label() + " " + e.Rung },
+	fields: []field[probe.Ending]{
+		{name: "process", typ: "process", get: func(e probe.Ending) starlark.Value { return newProcess(e.Process) }},
+		{name: "rung", typ: "string", doc: `SIGINT, SIGTERM, SIGKILL: the rung being climbed when it ended; or "by itself"`, get: func(e probe.Ending) starlark.Value { return text(e.Rung) }},
+		{name: "after", typ: "duration", doc: "since the first signal", get: func(e probe.Ending) starlark.Value { return span(e.After) }},
+	},
+}
+
+type spared struct {
+	probe.Process
+	why string
+}
+
+var sparedKind = &kind[spared]{
+	name: "spared",
+	doc:  "A process that is still there.",
+	text: func(s spared) string { return subjectOf(&s.Process).Label() + ": " + s.why },
+	fields: []field[spared]{
+		{name: "process", typ: "process", get: func(s spared) starlark.Value { return newProcess(s.Process) }},
+		{name: "why", typ: "string", get: func(s spared) starlark.Value { return text(s.why) }},
+	},
+}
+
+var plannedKind = &kind[probe.Step]{
+	name: "planned",
+	doc:  "What would be done about one process for as long as it lives.",
+	text: func(s probe.Step) string { return subjectOf(&s.Process).Label() + " " + strings.Join(s.Signals, " ") },
+	fields: []field[probe.Step]{
+		{name: "process", typ: "process", get: func(s probe.Step) starlark.Value { return newProcess(s.Process) }},
+		{name: "signals", typ: "list of string", doc: "in order", get: func(s probe.Step) starlark.Value { return listOf(s.Signals, text) }},
+		{name: "why", typ: "string", doc: `why a rung is left out; ""`, get: func(s probe.Step) starlark.Value { return text(s.Why) }},
+	},
+}

@@ -1,0 +1,287 @@
+package probe
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// An archive comes from another machine, and perhaps from someone who means
+// harm: what is larger than any capture of ours is refused, not read.
+const (
+	maxFile    = 64 << 20  // bytes of one entry
+	maxArchive = 256 << 20 // bytes of all, unpacked: all of it is held in memory
+	maxEntries = 200_000
+	maxSamples = 16
+)
+
+// OpenSnapshot reads the archive in a file.
+//
+// Entries with "..", absolute names, hard links and devices are refused, and so
+// are bombs. Links are kept as text and never followed; nothing is written to disk.
+func OpenSnapshot(name string) (*Snapshot, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	defer f.Close()
+	s, err := ReadSnapshot(f)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// ReadSnapshot reads an archive that Save wrote, see OpenSnapshot.
+func ReadSnapshot(r io.Reader) (*Snapshot, error) {
+	zr, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, errors.New("not a capture: it does not begin as a gzip archive")
+	}
+	u := unpacker{entries: map[string]bool{}, samples: map[int]*Moment{}}
+	if err := u.read(tar.NewReader(&limited{zr, maxArchive})); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("the archive is cut short")
+		}
+		return nil, err
+	}
+	// The checksum stands at the very end; tar stops before it.
+	if _, err := io.Copy(io.Discard, &limited{zr, 1 << 20}); err != nil {
+		return nil, fmt.Errorf("the archive is damaged: %w", err)
+	}
+	return u.snapshot()
+}
+
+// limited fails, where io.LimitReader pretends that the end was reached.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+var errTooLarge = fmt.Errorf("unpacks to more than %d MiB", maxArchive>>20)
+
+func (l *limited) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errTooLarge
+	}
+	if int64(len(p)) > l.left {
+		p = p[:l.left]
+	}
+	n, err := l.r.Read(p)
+	l.left -= int64(n)
+	return n, err
+}
+
+type unpacker struct {
+	meta    *SnapshotMeta
+	samples map[int]*Moment
+	entries map[string]bool
+	bytes   int64 // of contents: a sparse entry is larger than what it takes to store it
+}
+
+func (u *unpacker) read(tr *tar.Reader) error {
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := u.entry(h, tr); err != nil {
+			return fmt.Errorf("entry %q: %w", shorten(h.Name), err)
+		}
+	}
+}
+
+func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
+	name := path.Clean(h.Name)
+	switch {
+	case path.IsAbs(h.Name) || strings.HasPrefix(h.Name, `\`):
+		return errors.New("absolute name")
+	case slices.Contains(strings.Split(h.Name, "/"), ".."):
+		return errors.New(`".." in the name`)
+	case strings.ContainsRune(h.Name, 0) || len(name) > 4096:
+		return errors.New("no name of ours")
+	case h.Typeflag == tar.TypeDir:
+		return u.count(name)
+	case h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeSymlink:
+		return fmt.Errorf("neither a file nor a link (type %q)", h.Typeflag)
+	case h.Size > maxFile:
+		return fmt.Errorf("larger than %d MiB", maxFile>>20)
+	case u.entries[name]:
+		return errors.New("stands there twice")
+	}
+	if err := u.count(name); err != nil {
+		return err
+	}
+	if h.Typeflag == tar.TypeSymlink {
+		return u.link(name, h.Linkname)
+	}
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if u.bytes += int64(len(data)); u.bytes > maxArchive {
+		return errTooLarge
+	}
+	return u.file(name, data)
+}
+
+func (u *unpacker) count(name string) error {
+	if len(u.entries) >= maxEntries {
+		return fmt.Errorf("more than %d entries", maxEntries)
+	}
+	u.entries[name] = true
+	return nil
+}
+
+// sample splits "0/proc/4242/stat" into its moment and the rest.
+func (u *unpacker) sample(name string) (*Moment, string, error) {
+	dir, rest, _ := strings.Cut(name, "/")
+	i, err := strconv.Atoi(dir)
+	if err != nil || strconv.Itoa(i) != dir || i < 0 {
+		return nil, "", nil // of a later version, perhaps
+	}
+	if i >= maxSamples {
+		return nil, "", fmt.Errorf("more than %d samples", maxSamples)
+	}
+	if u.samples[i] == nil {
+		u.samples[i] = NewMoment()
+	}
+	return u.samples[i], rest, nil
+}
+
+func (u *unpacker) link(name, text string) error {
+	m, rest, err := u.sample(name)
+	if m == nil {
+		return err
+	}
+	p, ok := strings.CutPrefix(rest, "proc/")
+	if !ok {
+		return errors.New("a link outside proc")
+	}
+	m.Links[p] = text
+	return nil
+}
+
+func (u *unpacker) file(name string, data []byte) error {
+	if name == "snapshot.json" {
+		u.meta = &SnapshotMeta{}
+		return decode(data, u.meta)
+	}
+	m, rest, err := u.sample(name)
+	if m == nil {
+		return err
+	}
+	if p, ok := strings.CutPrefix(rest, "proc/"); ok {
+		m.Files[p] = data
+		return nil
+	}
+	switch rest {
+	case "dirs.json":
+		return decode(data, &m.Dirs)
+	case "left_out.json":
+		err := decode(data, &m.LeftOut)
+		slices.Sort(m.LeftOut)
+		return err
+	case "machine.json":
+		return decode(data, &m.Machine)
+	case "pipes.json":
+		return decode(data, &m.Pipes)
+	case "sockets.json":
+		return m.readSockets(data)
+	case "errors.json":
+		return m.readErrors(data)
+	}
+	return nil // of a later version, perhaps
+}
+
+func (m *Moment) readSockets(data []byte) error {
+	if err := decode(data, &m.Sockets); err != nil {
+		return err
+	}
+	for pid, answer := range m.Sockets {
+		slices.Sort(answer.Asked)
+		for i := range answer.Rows {
+			s := &answer.Rows[i]
+			s.PID = pid
+			for _, text := range []*string{&s.Family, &s.Type, &s.State, &s.Local, &s.Remote, &s.NetNS, &s.Source} {
+				*text = Clean([]byte(*text))
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Moment) readErrors(data []byte) error {
+	var byOp map[string]map[string]Failure
+	if err := decode(data, &byOp); err != nil {
+		return err
+	}
+	for op, failures := range byOp {
+		for about, f := range failures {
+			f.Text = Clean([]byte(f.Text))
+			m.Failed[Question{op, about}] = f
+		}
+	}
+	return nil
+}
+
+func decode(data []byte, v any) error {
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("not the JSON that is expected here: %w", err)
+	}
+	return nil
+}
+
+// snapshot puts the parts together, and refuses what does not hang together.
+func (u *unpacker) snapshot() (*Snapshot, error) {
+	meta := u.meta
+	switch {
+	case meta == nil:
+		return nil, errors.New("not a capture: it has no snapshot.json")
+	case meta.Schema != SnapshotSchema:
+		return nil, fmt.Errorf("schema %q: this program reads %s", shorten(meta.Schema), SnapshotSchema)
+	case len(meta.Samples) == 0 || len(meta.Samples) > maxSamples:
+		return nil, fmt.Errorf("%d samples: a capture has 1 to %d", len(meta.Samples), maxSamples)
+	case meta.Ticks <= 0 || meta.Ticks > 1e6:
+		return nil, fmt.Errorf("%d clock ticks a second cannot be", meta.Ticks)
+	}
+	var moments []*Moment
+	for i, sample := range meta.Samples {
+		m := u.samples[i]
+		if m == nil {
+			m = NewMoment() // nothing could be read then
+		}
+		if sample.Over < 0 {
+			return nil, fmt.Errorf("sample %d was taken before the one ahead of it", i)
+		}
+		m.At, m.Over = sample.At, sample.Over
+		moments = append(moments, m)
+		delete(u.samples, i)
+	}
+	for i := range u.samples {
+		return nil, fmt.Errorf("sample %d is not among those that snapshot.json lists", i)
+	}
+	for _, text := range []*string{&meta.Host, &meta.Kernel, &meta.Arch, &meta.Tool} {
+		*text = Clean([]byte(*text))
+	}
+	return NewSnapshot(*meta, moments), nil
+}
+
+// shorten makes a name of someone else's fit for one line of ours.
+func shorten(s string) string {
+	if len(s) > 80 {
+		s = s[:80] + "…"
+	}
+	return s
+}

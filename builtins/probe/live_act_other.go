@@ -1,0 +1,6 @@
+//go:build !linux
+
+package probe
+
+// Act is nil: only Linux has the pidfd that makes a signal safe to send.
+func (l *Live) Act() Actor { return nil }

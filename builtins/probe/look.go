@@ -1,0 +1,99 @@
+package probe
+
+import (
+	"context"
+)
+
+// Look reads everything that one look at each of procs gives, at one moment as
+// far as that is possible: processes one after the other, then sockets joined
+// among all of them.
+//
+// A process that vanished, or whose pid is another process now, comes back
+// with Gone set. What could not be read is noted with Cover and left without
+// its Has… flag. Only ctx's own error is returned.
+func Look(ctx context.Context, h Host, procs []Process) ([]Reading, error) {
+	readings := make([]Reading, len(procs))
+	var sockets []*Socket
+	for i := range procs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		readings[i] = look(ctx, h, procs[i])
+		for j := range readings[i].Sockets {
+			sockets = append(sockets, &readings[i].Sockets[j])
+		}
+	}
+	Join(sockets)
+	return readings, nil
+}
+
+func look(ctx context.Context, h Host, was Process) Reading {
+	r := Reading{At: h.Now(), Process: was}
+	pid := was.PID
+	now, err := ReadProcess(ctx, h, pid)
+	if err != nil || now.Start != was.Start {
+		r.Gone = err == nil || Gone(err)
+		return r
+	}
+	now.Matched = was.Matched
+	r.Process = now
+	if now.Zombie() {
+		return r // nothing is left behind it but its exit status
+	}
+	if fds, err := FDs(ctx, h, pid); err == nil {
+		r.FDs, r.HasFDs = fds, true
+	}
+	if threads, err := Threads(ctx, h, pid, r.FDs); err == nil {
+		r.Threads, r.HasThreads = threads, true
+	}
+	if signals, err := ReadSignals(ctx, h, pid); err == nil {
+		r.Signals, r.HasSignals = signals, true
+	}
+	if !r.HasFDs {
+		return r // sockets, epoll and pipes are found through descriptors
+	}
+	if socks, err := h.Sockets(ctx, pid, r.FDs); err == nil {
+		r.Sockets, r.HasSockets = socks, true
+		Cover(ctx, "ss", pid, nil, "")
+	} else {
+		Cover(ctx, "ss", pid, err, attachRemedy)
+	}
+	if items, err := Epoll(ctx, h, pid, r.FDs); err == nil {
+		r.Epoll, r.HasEpoll = items, true
+	}
+	r.Pipes = pipeFills(ctx, h, pid, r.FDs, r.Threads)
+	return r
+}
+
+const attachRemedy = "sudo runbook …"
+
+// pipeFills asks for the pipes that can explain a wait: standard input and
+// output, and those in which a thread blocks. Asking for all would cost two
+// system calls a pipe, for pipes that nobody waits on.
+func pipeFills(ctx context.Context, h Host, pid int, fds []FD, threads []Thread) map[int]PipeFill {
+	asked := map[int]bool{}
+	blocked := false
+	for _, t := range threads {
+		if t.Family == "pipe_write" || t.Family == "pipe_read" {
+			blocked = true
+			if t.FD >= 0 {
+				asked[t.FD] = true
+			}
+		}
+	}
+	if !blocked {
+		return nil
+	}
+	fills := map[int]PipeFill{}
+	for _, fd := range fds {
+		if fd.Kind != "pipe" || !(fd.Num <= 2 || asked[fd.Num]) {
+			continue
+		}
+		if fill, err := h.Pipe(ctx, pid, fd); err == nil {
+			fills[fd.Num] = fill
+		} else {
+			Cover(ctx, "pipes", pid, err, attachRemedy)
+		}
+	}
+	return fills
+}

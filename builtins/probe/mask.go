@@ -1,0 +1,188 @@
+package probe
+
+import (
+	"regexp"
+	"strings"
+)
+
+// masked stands where a secret stood.
+const masked = "***"
+
+// MaskCmdline replaces what looks like a secret in the bytes of
+// /proc/PID/cmdline with "***"; the NULs between arguments stay where they are.
+// Masking twice changes nothing more.
+//
+// Masked are the values of flags (--password X, --token=X), assignments
+// (API_KEY=X), headers (Authorization: X), the userinfo of URLs, and tokens
+// known by their shape; also inside an argument, as in `sh -c '…'`. Never
+// masked are the program's name, the module after -m, --uid and --parent_addr:
+// who a process is must stay readable.
+func MaskCmdline(raw []byte) []byte {
+	args := strings.Split(string(raw), "\x00")
+	maskArgs(args)
+	return []byte(strings.Join(args, "\x00"))
+}
+
+// maskArgs masks argv in place.
+func maskArgs(args []string) {
+	for i := range args {
+		switch {
+		case i == 0:
+			args[0] = maskTitle(args[0])
+		case identifies(args[i-1], args[i]):
+		case flagOfSecret(args[i-1]) && i > 1 && args[i] != "" && args[i][0] != '-':
+			args[i] = masked
+		case shellText(args[i-1]):
+			args[i] = maskText(args[i])
+		default:
+			args[i] = maskArg(args[i])
+		}
+	}
+}
+
+// identifies reports whether arg, which stands after flag, says who the process
+// is.
+func identifies(flag, arg string) bool {
+	switch flag {
+	case "--uid", "--parent_addr":
+		return true
+	case "-m":
+		return !strings.ContainsAny(arg, "=: ") // a module, not a commit message
+	}
+	return strings.HasPrefix(arg, "--uid=") || strings.HasPrefix(arg, "--parent_addr=")
+}
+
+// shellText reports whether the argument after flag is a program: -c, -lc, -ec.
+func shellText(flag string) bool {
+	return len(flag) < 5 && strings.HasPrefix(flag, "-") && strings.HasSuffix(flag, "c")
+}
+
+// maskTitle masks a first argument: not the program's name, but what follows
+// its first space, where a program wrote a title over its argv.
+func maskTitle(arg string) string {
+	if strings.HasPrefix(arg, titlePrefix) {
+		return arg
+	}
+	name, rest, ok := strings.Cut(arg, " ")
+	if !ok {
+		return arg
+	}
+	return name + " " + maskText(rest)
+}
+
+// maskArg masks one argument of several.
+func maskArg(arg string) string {
+	name, value, ok := strings.Cut(arg, "=")
+	if ok && value != "" && !strings.ContainsAny(name, " \t\n?&;\"'") && namesSecret(name) {
+		return name + "=" + masked // all of it: the value may hold spaces
+	}
+	return maskText(arg)
+}
+
+// flagOfSecret reports whether arg is a flag whose value is the next argument.
+// One letter is never enough: -p is a port as often as a password.
+func flagOfSecret(arg string) bool {
+	return strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") && namesSecret(arg)
+}
+
+var (
+	urlUser     = regexp.MustCompile(`(://[^\s/:@?#'"]*):[^\s/@'"]+@`)
+	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}`)
+	tokenShapes = regexp.MustCompile(`\b(gh[opsu]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}`)
+	// pairs finds NAME=VALUE, NAME: VALUE, "NAME": "VALUE" and --NAME VALUE in
+	// a text; whether NAME is secret is decided outside.
+	pairs = regexp.MustCompile(`([A-Za-z_-][A-Za-z0-9_.-]*)(["']?(?:=|:[ \t]+|:["'])["']?|[ \t]+)([^\s"'&;,]+)`)
+)
+
+// maskText masks inside a text such as a shell command or a URL. A value ends
+// at its quote, else at a space, a quote, or one of & ; and comma.
+func maskText(text string) string {
+	if !strings.ContainsAny(text, "=:-_ ") {
+		return text
+	}
+	text = urlUser.ReplaceAllString(text, "$1:"+masked+"@")
+	text = bearer.ReplaceAllString(text, "$1 "+masked)
+	text = tokenShapes.ReplaceAllString(text, masked)
+
+	var out strings.Builder
+	for {
+		m := pairs.FindStringSubmatchIndex(text)
+		if m == nil {
+			out.WriteString(text)
+			return out.String()
+		}
+		name, sep, value := text[m[2]:m[3]], text[m[4]:m[5]], text[m[6]:m[7]]
+		secret := namesSecret(name) && !schemes[strings.ToLower(value)]
+		if strings.TrimLeft(sep, " \t") == "" {
+			secret = flagOfSecret(name) && secret && value[0] != '-' && len(name) > 2
+		}
+		if !secret {
+			// Only the name is done with: the value may be the name of the next pair.
+			out.WriteString(text[:m[5]])
+			text = text[m[5]:]
+			continue
+		}
+		out.WriteString(text[:m[5]] + masked)
+		end := m[7]
+		if quote := sep[len(sep)-1]; quote == '"' || quote == '\'' { // then it may hold spaces
+			if n := strings.IndexByte(text[m[6]:], quote); n >= 0 {
+				end = m[6] + n
+			}
+		}
+		text = text[end:]
+	}
+}
+
+// schemes stand before the secret, not for it: "Authorization: Bearer …".
+var schemes = map[string]bool{"bearer": true, "basic": true, "digest": true, "token": true}
+
+// namesSecret reports whether the value of a flag or variable of this name is
+// secret: --db-password, dbPassword, API_KEY, auth.token; but not --token-file
+// or --max-tokens.
+func namesSecret(name string) bool {
+	words := nameWords(name)
+	if len(words) == 0 {
+		return false
+	}
+	last := words[len(words)-1]
+	if secretWords[last] {
+		return true
+	}
+	return last == "key" && len(words) > 1 && keyWords[words[len(words)-2]]
+}
+
+var secretWords = map[string]bool{
+	"password": true, "passwd": true, "passphrase": true, "pass": true, "pwd": true, "passcode": true,
+	"secret": true, "secrets": true, "token": true, "apikey": true, "credential": true, "credentials": true,
+	"creds": true, "auth": true, "authorization": true, "bearer": true, "cookie": true, "pgpassword": true,
+	"secretkey": true, "accesskey": true, "privatekey": true, "authtoken": true, "accesstoken": true,
+}
+
+var keyWords = map[string]bool{
+	"api": true, "access": true, "secret": true, "private": true, "signing": true, "encryption": true,
+	"account": true, "auth": true, "master": true, "shared": true, "client": true, "license": true,
+}
+
+// nameWords splits a name at -, _ and . and where camelCase turns.
+func nameWords(name string) []string {
+	var words []string
+	start := 0
+	flush := func(end int) {
+		if end > start {
+			words = append(words, strings.ToLower(name[start:end]))
+		}
+	}
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		switch {
+		case c == '-' || c == '_' || c == '.':
+			flush(i)
+			start = i + 1
+		case c >= 'A' && c <= 'Z' && i > start && name[i-1] >= 'a' && name[i-1] <= 'z':
+			flush(i)
+			start = i
+		}
+	}
+	flush(len(name))
+	return words
+}

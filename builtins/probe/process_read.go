@@ -1,0 +1,140 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+func pidPath(pid int, name string) string { return strconv.Itoa(pid) + "/" + name }
+
+// ReadProcess reads one process. It fails only when stat can't be read, which
+// everybody may read: fs.ErrNotExist when the process is gone, ErrTimeout.
+//
+// Whatever else is denied is left unknown, as said at each field of Process,
+// and is noted as coverage of the probe "ps".
+func ReadProcess(ctx context.Context, h Host, pid int) (Process, error) {
+	p, unknown, err := readProcess(ctx, h, pid)
+	if err == nil {
+		p.cover(ctx, h, unknown)
+	}
+	return p, err
+}
+
+// cover notes what could not be read of a process.
+func (p *Process) cover(ctx context.Context, h Host, unknown error) {
+	remedy := ""
+	if Denied(unknown) {
+		remedy = remedyAttach(ctx, h, p.UID)
+	}
+	Cover(ctx, "ps", p.PID, unknown, remedy)
+}
+
+// readProcess is ReadProcess without coverage: unknown is why a field was left
+// unknown, the first if several.
+func readProcess(ctx context.Context, h Host, pid int) (_ Process, unknown, err error) {
+	b, err := h.ReadFile(ctx, pidPath(pid, "stat"), nil)
+	if err != nil {
+		return Process{}, nil, err
+	}
+	st, err := ParseStat(b)
+	if err != nil {
+		return Process{}, nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	clock := h.Clock()
+	p := Process{
+		ID: ID{PID: pid, Start: st.Start}, At: h.Now(),
+		PPID: st.PPID, PGID: st.PGID, SID: st.SID, UID: -1,
+		State: st.State, Comm: Clean([]byte(st.Comm)), Threads: st.Threads,
+		Started: clock.At(st.Start), CPU: clock.Span(st.User + st.System),
+	}
+	p.Age = max(0, p.At.Sub(p.Started))
+	unknown = p.readRest(ctx, h, st.Kernel)
+	if Gone(unknown) && !stillThere(ctx, h, p.ID) {
+		return Process{}, nil, unknown
+	}
+	p.identify(ctx, h)
+	return p, unknown, nil
+}
+
+// readRest reads what may be missing. It goes on after an error, and returns
+// the first.
+func (p *Process) readRest(ctx context.Context, h Host, kernel bool) (first error) {
+	note := func(err error) bool {
+		if err != nil && first == nil {
+			first = err
+		}
+		return err == nil
+	}
+	b, err := h.ReadFile(ctx, pidPath(p.PID, "status"), nil)
+	if note(err) {
+		st, err := ParseStatus(b)
+		if note(err) {
+			p.UID, p.Tracer = st.UID, st.Tracer
+		}
+	}
+	if b, err = h.ReadFile(ctx, pidPath(p.PID, "cmdline"), nil); note(err) {
+		p.Args = ParseCmdline(b)
+	}
+	// A kernel without cgroups or namespaces has no such file.
+	if b, err = h.ReadFile(ctx, pidPath(p.PID, "cgroup"), nil); Gone(err) || note(err) {
+		p.Cgroup = ParseCgroup(b)
+	}
+	if kernel || p.Zombie() {
+		return first // these have neither a program nor a network any more
+	}
+	link, err := h.Readlink(ctx, pidPath(p.PID, "exe"))
+	if Gone(err) || note(err) {
+		p.Exe = Clean([]byte(link))
+	}
+	if link, err = h.Readlink(ctx, pidPath(p.PID, "ns/net")); Gone(err) || note(err) {
+		p.NetNS = Clean([]byte(link))
+	}
+	return first
+}
+
+// identify fills Actor. What a fork server forked has the argv of the fork
+// server: it is an actor when its parent has that argv too.
+func (p *Process) identify(ctx context.Context, h Host) {
+	p.Actor = ParseIdentity(p.Args, p.Comm)
+	if p.Actor.Population != "helper" || !forks(p.Args) {
+		return
+	}
+	b, err := h.ReadFile(ctx, pidPath(p.PPID, "cmdline"), nil)
+	if err == nil && forks(ParseCmdline(b)) {
+		p.Actor = Identity{Population: "mp"}
+	}
+}
+
+// stillThere reports whether a process has not ended since we read its stat.
+func stillThere(ctx context.Context, h Host, id ID) bool {
+	b, err := h.ReadFile(ctx, pidPath(id.PID, "stat"), nil)
+	if err != nil {
+		return !Gone(err)
+	}
+	st, err := ParseStat(b)
+	return err == nil && st.Start == id.Start
+}
+
+// startsActors reports whether init is itself the program whose child is an
+// actor: then its child is an actor or Python, and it is Python.
+func startsActors(init, child *Process) bool {
+	return init.Actor.Population != "" ||
+		child.Actor.Population != "" && isPython(init) && child.SID == init.SID
+}
+
+// isPython reports whether a process runs a Python interpreter.
+func isPython(p *Process) bool {
+	names := []string{p.Exe, p.Comm}
+	if len(p.Args) > 0 {
+		names = append(names, p.Args[0])
+	}
+	for _, n := range names {
+		if n = path.Base(n); strings.HasPrefix(n, "python") || strings.HasPrefix(n, "pypy") {
+			return true
+		}
+	}
+	return false
+}

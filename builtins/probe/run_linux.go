@@ -1,0 +1,199 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// settle is what the processes that a program leaves behind have to go by
+	// themselves: Python's resource tracker, say, which cleans up after it.
+	settle = 300 * time.Millisecond
+	// lastWait is how long SIGKILL may take. More is an uninterruptible wait.
+	lastWait = 2 * time.Second
+)
+
+// Run implements Actor: it starts a program in a session of its own, and when
+// it has exited, or c.Deadline or ctx ended it, nothing of its tree is left:
+// neither what it put into another session nor what a double fork detached.
+//
+// At the deadline, and at ctx's end, all of the tree gets SIGTERM, and SIGKILL
+// after c.Grace. What a program that exited leaves behind has a moment to go
+// by itself, then the same happens to it, and Result.Outlived names it.
+//
+// The error is ctx's, or says that the program could not be started, or names
+// processes that even SIGKILL did not end; Result holds in any case.
+// A program that fails is no error.
+func (a actor) Run(ctx context.Context, c Command) (Result, error) {
+	if len(c.Args) == 0 {
+		return Result{}, errors.New("run: no program is named")
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, fmt.Errorf("run %s: %w", c.Args[0], err)
+	}
+	// The kernel sends Pdeathsig when the thread ends which forked: this keeps it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	began := time.Now()
+	p, err := a.start(c)
+	if err != nil {
+		return Result{}, fmt.Errorf("run %s: %w", c.Args[0], err)
+	}
+	defer p.tree.forget()
+
+	var deadline <-chan time.Time
+	if c.Deadline > 0 {
+		timer := time.NewTimer(c.Deadline)
+		defer timer.Stop()
+		deadline = timer.C
+	}
+	var r Result
+	select {
+	case <-p.exited:
+		r.Outlived = p.tree.settled(settle)
+	case <-deadline:
+		r.TimedOut = true
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	left := p.tree.end(c.Grace)
+	p.result(&r)
+	r.Duration = time.Since(began)
+	if len(left) > 0 {
+		err = errors.Join(err, fmt.Errorf("still there after SIGKILL: %s", strings.Join(left, ", ")))
+	}
+	if err != nil {
+		return r, fmt.Errorf("run %s: %w", c.Args[0], err)
+	}
+	return r, nil
+}
+
+// program is one that runs.
+type program struct {
+	cmd            *exec.Cmd
+	tree           *tree
+	exited         chan struct{} // closed when it has; it stays a zombie until result, so that its pid is not reused
+	stdout, stderr *output
+}
+
+func (a actor) start(c Command) (*program, error) {
+	pidfd := -1
+	cmd := exec.Command(c.Args[0], c.Args[1:]...)
+	cmd.Dir, cmd.Env = c.Dir, c.Env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd}
+	p := &program{cmd: cmd, exited: make(chan struct{})}
+
+	ends, err := p.connect(c)
+	if err == nil {
+		p.tree, err = reaping.start(a.live, func() (int, error) {
+			if err := withoutMemoryLimit(cmd.Start); err != nil {
+				return 0, err
+			}
+			return cmd.Process.Pid, nil
+		})
+	}
+	for _, f := range ends {
+		f.Close()
+	}
+	if err == nil && pidfd < 0 {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		p.tree.forget()
+		err = fmt.Errorf("pidfd of a new process: %w", ErrUnsupported)
+	}
+	if err != nil {
+		p.output()
+		return nil, err
+	}
+	go func() {
+		_ = waitPidfd(context.Background(), pidfd)
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// connect makes the pipes, and returns the ends that are the program's.
+func (p *program) connect(c Command) (ends []*os.File, err error) {
+	var w *os.File
+	if p.stdout, w, err = newOutput(c.MaxBytes); err != nil {
+		return ends, err
+	}
+	p.cmd.Stdout, ends = w, append(ends, w)
+	if p.stderr, w, err = newOutput(c.MaxBytes); err != nil {
+		return ends, err
+	}
+	p.cmd.Stderr, ends = w, append(ends, w)
+	if len(c.Stdin) == 0 {
+		return ends, nil
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return ends, err
+	}
+	p.cmd.Stdin, ends = r, append(ends, r)
+	go func() {
+		_, _ = w.Write(c.Stdin) // EPIPE when the program does not want it
+		w.Close()
+	}()
+	return ends, nil
+}
+
+// output returns what was printed, once nobody can print any more.
+func (p *program) output() (stdout, stderr []byte, cut bool) {
+	if p.stdout != nil {
+		stdout, cut = p.stdout.close()
+	}
+	if p.stderr != nil {
+		var more bool
+		stderr, more = p.stderr.close()
+		cut = cut || more
+	}
+	return stdout, stderr, cut
+}
+
+// result reaps the program and fills in what became of it. One that can't be
+// ended is not waited for.
+func (p *program) result(r *Result) {
+	r.ExitCode = -1
+	select {
+	case <-p.exited:
+		_ = p.cmd.Wait() // the error repeats the status
+		r.ExitCode = p.cmd.ProcessState.ExitCode()
+		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			r.Signal = unix.SignalName(status.Signal())
+		}
+	case <-time.After(lastWait):
+		go func() { _ = p.cmd.Wait() }()
+	}
+	r.Stdout, r.Stderr, r.Cut = p.output()
+}
+
+var memoryLimit sync.Mutex
+
+// withoutMemoryLimit raises our own soft limit on address space for as long as
+// start takes: a program that we start inherits it, and may need more than a
+// recipe is allowed.
+func withoutMemoryLimit(start func() error) error {
+	memoryLimit.Lock()
+	defer memoryLimit.Unlock()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil || limit.Cur == limit.Max {
+		return start()
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: limit.Max, Max: limit.Max}); err != nil {
+		return fmt.Errorf("raise the memory limit: %w", err)
+	}
+	err := start()
+	return errors.Join(err, unix.Setrlimit(unix.RLIMIT_AS, &limit))
+}

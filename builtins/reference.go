@@ -1,0 +1,86 @@
+package builtins
+
+import (
+	"fmt"
+	"strings"
+
+	"runbook/engine"
+)
+
+// Types are the record types that builtins return, in the order of the
+// reference.
+func Types() []Described {
+	return []Described{
+		processKind.describe(), threadKind.describe(), signalsKind.describe(), fdKind.describe(), socketKind.describe(), epollKind.describe(),
+		pipeKind.describe(), fillKind.describe(), holderKind.describe(), lockKind.describe(), listenerKind.describe(), udsFileKind.describe(),
+		segmentKind.describe(), machineKind.describe(), sampleKind.describe(), pairKind.describe(), readingKind.describe(), edgeKind.describe(),
+		graphKind.describe(), placeKind.describe(), treeKind.describe(), coverageKind.describe(), clearedKind.describe(), endingKind.describe(),
+		sparedKind.describe(), plannedKind.describe(),
+	}
+}
+
+// Reference is the documentation of a table of builtins and of the types that
+// they return, as markdown.
+func Reference(table []engine.Builtin) string {
+	var b strings.Builder
+	b.WriteString("# Builtins\n\n" +
+		"What a recipe can call. This page is generated from the table in `builtins.go`; `go test ./builtins -update` writes it.\n\n" +
+		"`None` is unknown; an empty list or text is known to be nothing. What could not be looked at is an error, which becomes an `unknown` finding.\n\n" +
+		"| | effect | returns |\n|---|---|---|\n")
+	for _, f := range table {
+		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s |\n", f.Name, anchor(f.Name), effectName(f), cell(f.Returns))
+	}
+	for _, f := range table {
+		fmt.Fprintf(&b, "\n## %s\n\n```python\n%s\n```\n\n%s\n\n", f.Name, signature(f), f.Doc)
+		for _, p := range f.Params {
+			fmt.Fprintf(&b, "- `%s` (%s): %s\n", p.Name, p.Type, p.Doc)
+		}
+		fmt.Fprintf(&b, "- returns %s\n", f.Returns)
+		if f.Errors != "" {
+			fmt.Fprintf(&b, "- fails when: %s\n", f.Errors)
+		}
+		switch {
+		case f.Effect != engine.Looks:
+			fmt.Fprintf(&b, "- effect: `%s`; the step must request it, and the user grant it\n", f.Effect)
+		case f.Pure:
+			b.WriteString("- touches no machine: may be called while a file loads\n")
+		}
+		fmt.Fprintf(&b, "\n```python\n%s\n```\n", f.Example)
+	}
+	b.WriteString("\n# Types\n\nEvery value has `source`, from where it was read, and `at`, when; `None` where that means nothing.\n")
+	for _, t := range Types() {
+		fmt.Fprintf(&b, "\n## type %s\n\n%s\n\n| field | type | |\n|---|---|---|\n", t.Name, t.Doc)
+		for _, f := range t.Fields {
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, cell(f.Type), cell(f.Doc))
+		}
+	}
+	return b.String()
+}
+
+// signature is how a builtin is called: ps(match = None, pid = []).
+func signature(f engine.Builtin) string {
+	var params []string
+	for _, p := range f.Params {
+		if p.Default == "" {
+			params = append(params, p.Name)
+			continue
+		}
+		params = append(params, p.Name+" = "+p.Default)
+	}
+	return f.Name + "(" + strings.Join(params, ", ") + ")"
+}
+
+func effectName(f engine.Builtin) string {
+	if f.Effect == engine.Looks {
+		return "looks"
+	}
+	return "**" + string(f.Effect) + "**"
+}
+
+// anchor is the fragment that markdown readers give a heading.
+func anchor(name string) string { return strings.ReplaceAll(strings.ToLower(name), ".", "") }
+
+// cell fits a text into a cell of a table.
+func cell(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "|", `\|`), "\n", " ")
+}

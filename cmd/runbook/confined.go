@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"runbook/engine"
+	"runbook/engine/event"
+)
+
+// confinedEnv turns this binary into a cell. A variable, not a verb: nobody
+// types it, and `runbook help` is for what people type.
+const confinedEnv = "RUNBOOK_CONFINED"
+
+// beConfined serves a kitchen to the process that started us, and then does
+// not return. See cell.
+func beConfined() {
+	if os.Getenv(confinedEnv) == "" {
+		return
+	}
+	os.Unsetenv(confinedEnv) // not for the programs that we start
+	os.Unsetenv("GOTRACEBACK")
+	out := os.NewFile(3, "replies")
+	if out == nil {
+		os.Exit(exitUsage)
+	}
+	closeOnExec(3)
+	if err := limitMemory(memoryLimit); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitWrong)
+	}
+	os.Exit(serve(os.Stdin, out))
+}
+
+// server answers orders, one at a time; only a run may be answered to while it
+// asks.
+type server struct {
+	orders  chan order
+	mu      sync.Mutex // replies
+	replies *json.Encoder
+}
+
+func serve(in io.Reader, out io.Writer) int {
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	s := &server{orders: make(chan order), replies: json.NewEncoder(out)}
+	s.replies.SetEscapeHTML(false)
+	go func() {
+		defer close(s.orders)
+		// When the process that reads our events is gone, the run is over.
+		defer cancel(engine.ErrTerminated)
+		lines := bufio.NewReader(in)
+		for {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			var o order
+			if json.Unmarshal(line, &o) != nil {
+				return
+			}
+			s.orders <- o
+		}
+	}()
+
+	var b *bench
+	for o := range s.orders {
+		var r reply
+		var err error
+		switch {
+		case o.Roots != nil:
+			b = newBench(o.Roots)
+			continue
+		case b == nil:
+			return exitUsage
+		case o.Load != "":
+			r.Loaded, err = b.load(o.Load)
+		case o.Check != "":
+			var found []engine.Problem
+			found, err = b.check(o.Check)
+			r.Problems = &found
+		case o.Run != nil:
+			var f event.RunFinished
+			var ask asker
+			if o.Run.Asks {
+				ask = s.ask
+			}
+			f, err = b.run(ctx, *o.Run, stream{s}, ask)
+			r.Finished = &f
+		}
+		if err != nil {
+			text, hint, code := explain(err)
+			r = reply{Failed: &failure{Text: text, Hint: hint, Code: code}}
+		}
+		if s.say(r) != nil {
+			return exitWrong
+		}
+	}
+	return exitOK
+}
+
+func (s *server) say(r reply) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.replies.Encode(r)
+}
+
+func (s *server) ask(effect engine.Effect, step string, what event.View) (bool, error) {
+	if err := s.say(reply{Ask: &question{Effect: effect, Step: step, What: what}}); err != nil {
+		return false, err
+	}
+	o, ok := <-s.orders
+	switch {
+	case !ok || o.Answer == nil:
+		return false, errors.New("nobody answered")
+	case o.Answer.Error != "":
+		return false, errors.New(o.Answer.Error)
+	}
+	return o.Answer.Yes, nil
+}
+
+// stream is the sink of a confined run.
+type stream struct{ *server }
+
+func (s stream) Write(e event.Event) error { return s.say(reply{Event: &e}) }
+func (s stream) Close() error              { return nil }

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"runbook/engine"
+	"runbook/engine/event"
+)
+
+func (d *door) demoVerb() *cobra.Command {
+	var r runFlags
+	var keep bool
+	var over string
+	var names []string
+	list := ""
+	for _, s := range scenarios("") {
+		names = append(names, s.name)
+		list += fmt.Sprintf("  %-14s %s\n", s.name, s.title)
+	}
+	cmd := &cobra.Command{
+		Use:   "demo [SCENARIO]",
+		Short: "Boot a tree of actors with something wrong in it, and diagnose that",
+		Long: `Boots a real tree of processes that this binary plays itself, runs wedged-actor on it,
+and takes it down. Exit 0 when the diagnosis named the culprit that was planted.
+
+Scenarios:
+` + list,
+		Example:   "  runbook demo\n  runbook demo deadlock\n  runbook demo --keep        leaves the tree to play with",
+		Args:      cobra.MaximumNArgs(1),
+		ValidArgs: names,
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := "wedged-actor"
+			if len(args) == 1 {
+				name = args[0]
+			}
+			if err := r.check(); err != nil {
+				return err
+			}
+			return d.demo(name, &r, over, keep)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&keep, "keep", false, "leave the tree running")
+	f.StringVar(&over, "over", "", "sampling `interval` of the recipe")
+	f.BoolVar(&r.json, "json", false, "the report as one JSON document on stdout")
+	f.BoolVar(&r.noRecord, "no-record", d.conf.NoRecord, "do not record the run")
+	f.CountVarP(&r.verbose, "verbose", "v", "guidance, calls and all evidence")
+	r.looks.flags(f, &d.conf)
+	f.BoolVar(&r.refuseAttach, "refuse-attach", false, "")
+	_ = f.MarkHidden("refuse-attach")
+	r.failOn = "fault"
+	return cmd
+}
+
+func (d *door) demo(name string, r *runFlags, over string, keep bool) error {
+	if _, err := findScenario(name, ""); err != nil {
+		return err
+	}
+	if !haveLinux {
+		return usage("demo needs Linux", "")
+	}
+	dir, err := os.MkdirTemp("", "runbook-demo-")
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	if !keep {
+		defer os.RemoveAll(dir)
+	}
+	p, err := findScenario(name, dir)
+	if err != nil {
+		return err
+	}
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	tree, err := plantTree(ctx, p, keep)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	if !keep {
+		defer tree.Close()
+	}
+	fmt.Fprintf(d.err, "planted: %s\n\n", p.title)
+
+	b := newBench([]root{{}})
+	if _, err := b.load(captureRecipe); err != nil {
+		return err
+	}
+	pid := strconv.Itoa(tree.pids[p.look])
+	j := job{
+		ID: newID(), Recipe: captureRecipe, Params: map[string][]string{"pid": {pid}}, Tool: tool(),
+		Host: hostOptions{RefuseAttach: r.refuseAttach},
+	}
+	if over != "" {
+		j.Params["over"] = []string{over}
+	}
+	out := d.output(r, j)
+	verdict := &accused{}
+	f, err := b.run(ctx, j, event.Tee(func(event.Sink, error) {}, verdict, notClosed{out}), nil)
+	out.finish()
+	if err != nil {
+		return err
+	}
+	if keep {
+		fmt.Fprintf(d.err, "\nThe tree goes on as pid %s. Look again:  runbook run wedged-actor --pid %s\nEnd it:  kill %s\n", pid, pid, pid)
+	}
+	if f.Outcome == event.Interrupted {
+		d.code = engine.ExitCode(f, false)
+		return nil
+	}
+	faults := tree.names(verdict.pids)
+	if err := p.named(faults); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	if len(faults) == 0 {
+		fmt.Fprintf(d.err, "\nas planted: nobody is at fault\n")
+	} else {
+		fmt.Fprintf(d.err, "\nas planted: %s\n", strings.Join(faults, ", "))
+	}
+	return nil
+}
+
+// names are the actors' names of pids, each once; "pid N" for a stranger.
+func (t *liveTree) names(pids []int) []string {
+	var out []string
+	for _, pid := range pids {
+		name := "pid " + strconv.Itoa(pid)
+		for n, p := range t.pids {
+			if p == pid {
+				name = n
+			}
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// accused is a sink that notes whom the faults are about.
+type accused struct{ pids []int }
+
+func (a *accused) Write(e event.Event) error {
+	if e.Found == nil || e.Found.Verdict != event.Fault {
+		return nil
+	}
+	if s := e.Found.About; s != nil && s.Type == "process" {
+		a.pids = append(a.pids, s.PID)
+	}
+	for _, s := range e.Found.Members {
+		a.pids = append(a.pids, s.PID)
+	}
+	return nil
+}
+
+func (a *accused) Close() error { return nil }
+
+// notClosed is a sink that its owner closes.
+type notClosed struct{ event.Sink }
+
+func (notClosed) Close() error { return nil }

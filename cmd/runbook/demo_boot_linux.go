@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// liveTree is a planted tree that runs.
+type liveTree struct {
+	pids map[string]int // by actor's name
+
+	pidfds map[int]int // by pid: a number alone would be another process one day
+	end    chan struct{}
+}
+
+// bootTimeout is far above the 0.3 s that four processes take to start, also
+// on a machine that is busy: busy machines are where people try tools.
+const bootTimeout = 20 * time.Second
+
+// plantTree boots p and returns when the planted state is reached. Close ends
+// the tree; so does our own death, however it comes, unless keep is set.
+func plantTree(ctx context.Context, p planted, keep bool) (*liveTree, error) {
+	ctx, cancel := context.WithTimeout(ctx, bootTimeout)
+	defer cancel()
+
+	var ready, life [2]int
+	if err := unix.Pipe2(ready[:], unix.O_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("pipe: %w", err)
+	}
+	defer unix.Close(ready[0])
+	if err := unix.Pipe2(life[:], unix.O_CLOEXEC); err != nil {
+		unix.Close(ready[1])
+		return nil, fmt.Errorf("pipe: %w", err)
+	}
+	t := &liveTree{pids: map[string]int{}, pidfds: map[int]int{}, end: make(chan struct{})}
+	type started struct {
+		pid int
+		err error
+	}
+	first := make(chan started)
+	go func() {
+		// The kernel kills the root when the *thread* that started it ends, so
+		// this one stays.
+		runtime.LockOSThread()
+		keepFD := -1
+		if keep {
+			keepFD = life[1]
+		}
+		pid, err := startActor(p.root, ready[1], life[0], keepFD, !keep, true)
+		unix.Close(ready[1])
+		unix.Close(life[0])
+		first <- started{pid, err}
+		<-t.end
+		unix.Close(life[1])
+	}()
+	root := <-first
+	if root.err != nil {
+		close(t.end)
+		return nil, root.err
+	}
+	t.note(p.root.Name, root.pid)
+	report, err := readReady(ctx, ready[0], p.root.count())
+	if err != nil {
+		t.Close()
+		return nil, fmt.Errorf("boot the planted tree: %w", err)
+	}
+	for line := range strings.Lines(report) {
+		var name string
+		var pid int
+		if why, failed := strings.CutPrefix(line, "! "); failed {
+			t.Close()
+			return nil, fmt.Errorf("boot the planted tree: %s", strings.TrimSpace(why))
+		}
+		if _, err := fmt.Sscanf(line, "%s %d", &name, &pid); err == nil {
+			t.note(name, pid)
+		}
+	}
+	if err := t.settle(ctx); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *liveTree) note(name string, pid int) {
+	t.pids[name] = pid
+	if _, ok := t.pidfds[pid]; ok {
+		return
+	}
+	if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+		t.pidfds[pid] = fd
+	}
+}
+
+// readReady is readLines with a deadline: an actor that fails to connect would
+// leave its parent waiting in accept for ever.
+func readReady(ctx context.Context, fd, n int) (string, error) {
+	var text strings.Builder
+	for strings.Count(text.String(), "\n") < n {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		if m, err := unix.Poll(fds, 50); m == 0 || errors.Is(err, unix.EINTR) {
+			continue
+		}
+		buf := make([]byte, 4096)
+		m, err := unix.Read(fd, buf)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return "", fmt.Errorf("read its report: %w", err)
+		}
+		if m == 0 {
+			return "", errors.New("an actor ended before it reached its state")
+		}
+		text.Write(buf[:max(m, 0)])
+	}
+	return text.String(), nil
+}
+
+// settle waits until every actor sleeps, is stopped or is dead: an actor says
+// that it is ready just before it blocks.
+func (t *liveTree) settle(ctx context.Context) error {
+	for name, pid := range t.pids {
+		for {
+			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			if err != nil {
+				break // gone: the root of the orphans
+			}
+			after := string(b[strings.LastIndexByte(string(b), ')')+1:])
+			if s := strings.Fields(after); len(s) > 0 && strings.ContainsAny(s[0], "STZX") {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%s does not come to rest: %w", name, ctx.Err())
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+// Close ends every process of the tree and returns when all are dead. It may
+// be called twice.
+func (t *liveTree) Close() {
+	select {
+	case <-t.end:
+		return
+	default:
+		close(t.end)
+	}
+	for _, fd := range t.pidfds {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+	for pid, fd := range t.pidfds {
+		for {
+			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			if _, err := unix.Poll(fds, 2000); !errors.Is(err, unix.EINTR) {
+				break
+			}
+		}
+		unix.Close(fd)
+		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil) // the root is our child; the others say ECHILD
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"runbook/builtins"
+	"runbook/engine"
+	"runbook/engine/markdown"
+)
+
+func (d *door) docsVerb() *cobra.Command {
+	var raw bool
+	var l looks
+	cmd := &cobra.Command{
+		Use:   "docs [RECIPE | builtins]",
+		Short: "Read the guidance of a recipe, offline",
+		Long:  "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand.",
+		Example: `  runbook docs                    what there is to read
+  runbook docs wedged-actor
+  runbook docs builtins           what a recipe can call
+  runbook docs wedged-actor --markdown > triage.md`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: d.completeDocs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := l.check(); err != nil {
+				return err
+			}
+			var text string
+			var err error
+			switch {
+			case len(args) == 0:
+				text, err = d.docsIndex()
+			case args[0] == "builtins":
+				text = builtins.Reference(builtins.Table(builtins.Options{}))
+			default:
+				text, err = d.docsOf(args[0])
+			}
+			if err != nil {
+				return err
+			}
+			if raw {
+				_, err := fmt.Fprintln(d.out, strings.TrimSpace(text))
+				return err
+			}
+			text, err = markdown.Render(text, markdown.Options{Width: l.columns(d.out), Color: l.colored(d.out)})
+			if err != nil {
+				return err
+			}
+			return d.page(text)
+		},
+	}
+	cmd.Flags().BoolVar(&raw, "markdown", false, "the markdown itself")
+	l.flags(cmd.Flags(), &d.conf)
+	return cmd
+}
+
+func (d *door) docsOf(name string) (string, error) {
+	k, _, err := open(d.roots(), name)
+	if err != nil {
+		return "", err
+	}
+	defer k.close()
+	r, err := k.load(name)
+	if err != nil {
+		return "", err
+	}
+	return recipeDoc(r), nil
+}
+
+func (d *door) docsIndex() (string, error) {
+	rows, err := d.catalogue()
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("# runbook\n\nEach recipe is one file that you can read, change and copy: guidance beside the code that follows it.\n\n")
+	for _, r := range rows {
+		if r.Error == "" {
+			fmt.Fprintf(&b, "- `runbook docs %s`: %s\n", r.Name, cmp.Or(r.Summary, r.Title))
+		}
+	}
+	b.WriteString("- `runbook docs builtins`: what a recipe can call\n")
+	return b.String(), nil
+}
+
+// recipeDoc is the guidance of a recipe as one page: what the file says, its
+// flags, its steps.
+func recipeDoc(r *engine.Recipe) string {
+	var b strings.Builder
+	if !strings.HasPrefix(strings.TrimSpace(r.Doc), "# ") {
+		fmt.Fprintf(&b, "# %s\n\n", r.Title)
+	}
+	fmt.Fprintf(&b, "%s\n\n```sh\nrunbook run %s\n```\n", strings.TrimSpace(r.Doc), r.Name)
+	if len(r.Params) > 0 {
+		b.WriteString("\n## Flags\n\n")
+		for _, p := range r.Params {
+			fmt.Fprintf(&b, "- `--%s` (%s): %s\n", p.Flag(), p.Kind, paramHelp(p))
+		}
+	}
+	for i, s := range r.Steps {
+		fmt.Fprintf(&b, "\n## %d. %s\n\n", i+1, s.Title)
+		for _, n := range s.Needs {
+			fmt.Fprintf(&b, "*Needs the effect `%s`; grant it with* `--allow %s`.\n\n", n, n)
+		}
+		if s.Guidance != "" {
+			b.WriteString(lowerHeadings(s.Guidance) + "\n")
+		}
+	}
+	fmt.Fprintf(&b, "\n*Source: %s, %s*\n", r.Origin, r.Path)
+	return b.String()
+}
+
+// lowerHeadings puts a step's own headings below the step's.
+func lowerHeadings(md string) string {
+	fenced := false
+	lines := strings.Split(md, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			fenced = !fenced
+		}
+		if !fenced && strings.HasPrefix(line, "#") {
+			lines[i] = "##" + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// page shows text through the pager when a person reads it on a terminal.
+func (d *door) page(text string) error {
+	pager := cmp.Or(d.conf.Pager, cmp.Or(os.Getenv("PAGER"), "less -R"))
+	if !isTerminal(d.out) || pager == "cat" || os.Getenv("TERM") == "dumb" {
+		_, err := fmt.Fprint(d.out, text)
+		return err
+	}
+	cmd := exec.Command("sh", "-c", pager)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), d.out, os.Stderr
+	cmd.Env = append(os.Environ(), "LESS="+cmp.Or(os.Getenv("LESS"), "FRX"))
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) || exit != nil && exit.ExitCode() == 127 {
+		_, err := fmt.Fprint(d.out, text) // no such pager
+		return err
+	}
+	return nil
+}

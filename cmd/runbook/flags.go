@@ -1,0 +1,175 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"runbook/engine"
+)
+
+// runFlags are the flags of `run` itself. Those of a recipe stand beside them
+// on the same line, so a recipe may not name a parameter like one of these:
+// engine.ReservedFlags lists them, and a test holds the two together.
+type runFlags struct {
+	looks
+	allow        []string
+	dryRun       bool
+	json, jsonl  bool
+	record       string
+	noRecord     bool
+	from, proc   string
+	failOn       string
+	refuseAttach bool
+	deadline     time.Duration
+	help         bool
+}
+
+func (r *runFlags) set(conf *config) *pflag.FlagSet {
+	f := newFlagSet()
+	f.StringSliceVar(&r.allow, "allow", nil, "grant `effects`: run, write, kill (repeat, or with commas)")
+	f.BoolVar(&r.dryRun, "dry-run", false, "look for real, show what the rest would do")
+	f.StringVar(&r.from, "from", "", "diagnose a `capture` instead of this machine")
+	f.StringVar(&r.proc, "proc", "", "look at another /proc `dir`, as of the host in a container")
+	f.BoolVar(&r.json, "json", false, "one JSON document on stdout when the run ends")
+	f.BoolVar(&r.jsonl, "jsonl", false, "the events as JSON lines on stdout as they come")
+	f.StringVar(&r.record, "record", "", "record into `dir` instead of the list of runs")
+	f.BoolVar(&r.noRecord, "no-record", conf.NoRecord, "do not record this run")
+	f.StringVar(&r.failOn, "fail-on", cmp.Or(conf.FailOn, "fault"), "exit 1 on: fault, or `warn` as well")
+	f.DurationVar(&r.deadline, "deadline", 0, "interrupt the run after this `time`")
+	f.CountVarP(&r.verbose, "verbose", "v", "guidance, calls and all evidence")
+	r.looks.flags(f, conf)
+	f.BoolVar(&r.refuseAttach, "refuse-attach", false, "look as if attaching to processes were refused")
+	_ = f.MarkHidden("refuse-attach")
+	f.BoolVarP(&r.help, "help", "h", false, "show this help")
+	return f
+}
+
+func newFlagSet() *pflag.FlagSet {
+	f := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	f.SortFlags = false
+	f.Usage = func() {}
+	return f
+}
+
+// check refuses what contradicts itself. over is whether the recipe was given
+// a sampling interval.
+func (r *runFlags) check() error {
+	if err := r.looks.check(); err != nil {
+		return err
+	}
+	switch {
+	case r.json && r.jsonl:
+		return usage("--json and --jsonl: want one of them", "")
+	case r.from != "" && r.proc != "":
+		return usage("--from and --proc: want one of them", "")
+	case r.record != "" && r.noRecord:
+		return usage("--record and --no-record: want one of them", "")
+	case r.failOn != "fault" && r.failOn != "warn":
+		return usage(fmt.Sprintf("--fail-on %s: want fault or warn", r.failOn), "")
+	case r.deadline < 0:
+		return usage(fmt.Sprintf("--deadline %s: want a time from now on", r.deadline), "")
+	}
+	effects, err := r.effects()
+	if err != nil {
+		return usage("--allow: "+err.Error(), "")
+	}
+	for _, e := range effects {
+		if (r.from != "" || r.proc != "") && e != engine.Write {
+			flag := "--from"
+			if r.proc != "" {
+				flag = "--proc"
+			}
+			return usage(fmt.Sprintf("--allow %s with %s: the pids there are not ours", e, flag), "run it on the machine itself, without "+flag)
+		}
+	}
+	return nil
+}
+
+func (r *runFlags) effects() ([]engine.Effect, error) {
+	var out []engine.Effect
+	for _, name := range r.allow {
+		e, err := engine.ParseEffect(strings.TrimSpace(name))
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(out, e) {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// paramFlags makes real flags of a recipe's parameters. The texts go to the
+// engine as they were typed: it knows the kinds, and its errors name the flag.
+func paramFlags(params []engine.Param, into map[string][]string) *pflag.FlagSet {
+	f := newFlagSet()
+	for _, p := range params {
+		if p.Kind == engine.KindRest {
+			continue
+		}
+		v := f.VarPF(&paramText{p, into}, p.Flag(), "", paramHelp(p))
+		if p.Kind == engine.KindBool {
+			v.NoOptDefVal = "true"
+		}
+	}
+	return f
+}
+
+type paramText struct {
+	param engine.Param
+	into  map[string][]string
+}
+
+func (p *paramText) String() string { return "" }
+func (p *paramText) Type() string   { return string(p.param.Kind) }
+func (p *paramText) Set(text string) error {
+	if p.param.Repeated {
+		p.into[p.param.Name] = append(p.into[p.param.Name], text)
+	} else {
+		p.into[p.param.Name] = []string{text}
+	}
+	return nil
+}
+
+func paramHelp(p engine.Param) string {
+	text := strings.TrimSuffix(p.Doc, ".")
+	var more []string
+	if len(p.Choices) > 0 {
+		more = append(more, "one of "+strings.Join(p.Choices, ", "))
+	}
+	switch {
+	case p.Repeated:
+		more = append(more, "repeat for several")
+	case p.Default != "" && p.Kind != engine.KindBool && len(p.Default) <= 40:
+		more = append(more, "default "+p.Default)
+	}
+	if len(more) > 0 {
+		text += " (" + strings.Join(more, "; ") + ")"
+	}
+	return text
+}
+
+// hintFlag finds, for pflag's complaint about a flag, the one that was
+// probably meant.
+func hintFlag(err error, f *pflag.FlagSet, command string) string {
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) {
+		return "see: " + command + " --help"
+	}
+	var names []string
+	f.VisitAll(func(x *pflag.Flag) {
+		if !x.Hidden {
+			names = append(names, x.Name)
+		}
+	})
+	if n := engine.Nearest(missing.GetSpecifiedName(), names); n != "" {
+		return "did you mean --" + n + "?"
+	}
+	return "see: " + command + " --help"
+}

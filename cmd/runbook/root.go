@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"runbook/engine"
+)
+
+// main1 is the program; tests call it too. It returns the exit code.
+func main1() int {
+	beActor()
+	beConfined()
+	d := &door{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	return d.enter(os.Args[1:])
+}
+
+// door is where a person meets the program: the streams, and the exit code of
+// the verb that ran.
+type door struct {
+	in   *os.File
+	out  *os.File
+	err  io.Writer
+	code int
+	conf config
+}
+
+func (d *door) enter(args []string) int {
+	var err error
+	if d.conf, err = readConfig(); err != nil {
+		return d.complain(err)
+	}
+	cmd := d.root()
+	cmd.SetArgs(args)
+	if err := cmd.ExecuteContext(context.Background()); err != nil {
+		return d.complain(err)
+	}
+	return d.code
+}
+
+func (d *door) root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "runbook",
+		Short: "Find out why it hangs, by recipes that you can read",
+		Long: `runbook turns a team's debugging lore into something a machine runs: each recipe
+looks at the machine, names the cause, says what it means and what to do.`,
+		Example: `  runbook demo                       boots a wedged actor tree and diagnoses it
+  runbook run wedged-actor           while something hangs
+  runbook list                       the recipes there are
+  runbook docs wedged-actor          the guidance, offline
+  runbook doctor                     what this machine lets us see`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs, // for our own "did you mean"
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			var names []string
+			for _, c := range cmd.Commands() {
+				if !c.Hidden {
+					names = append(names, c.Name())
+				}
+			}
+			hint := hintNearest(args[0], names, "verbs")
+			if _, err := newBench([]root{{}}).library.Locate(args[0]); err == nil {
+				hint = "it is a recipe: runbook run " + args[0]
+			}
+			return usage(fmt.Sprintf("no verb %q", args[0]), hint)
+		},
+	}
+	cmd.SetOut(d.out)
+	cmd.SetErr(d.err)
+	cmd.SetUsageTemplate(usageTemplate)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(cmd.Name()+": "+err.Error(), hintFlag(err, cmd.Flags(), cmd.CommandPath()))
+	})
+	cmd.AddCommand(
+		d.runVerb(), d.listVerb(), d.docsVerb(), d.checkVerb(), d.captureVerb(),
+		d.replayVerb(), d.historyVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
+	)
+	cmd.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	return cmd
+}
+
+// usageTemplate puts the examples first: that is what people look for.
+const usageTemplate = `{{if .HasExample}}Examples:
+{{.Example}}
+
+{{end}}Usage:{{if .Runnable}}
+  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} VERB
+
+Verbs:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+`
+
+// complain says err in one line, and the hint in a second, and returns the
+// exit code for it.
+func (d *door) complain(err error) int {
+	var said exitError
+	if errors.As(err, &said) {
+		return int(said)
+	}
+	text, hint, code := explain(err)
+	fmt.Fprintf(d.err, "runbook: %s\n", text)
+	if hint != "" {
+		fmt.Fprintf(d.err, "hint: %s\n", hint)
+	}
+	return code
+}
+
+// explain takes an error apart: what happened, what to type, how to exit.
+func explain(err error) (text, hint string, code int) {
+	var h *hinted
+	var lost *engine.NotFoundError
+	var misuse *engine.UsageError
+	var broken *engine.LoadError
+	var gone *died
+	switch {
+	case errors.As(err, &h):
+		if h.hint == "" {
+			text, hint, _ = explain(h.err)
+			return text, hint, h.code
+		}
+		return h.Error(), h.hint, h.code
+	case errors.As(err, &lost), errors.As(err, &misuse), errors.As(err, &broken):
+		code = exitUsage
+	case errors.Is(err, fs.ErrNotExist):
+		code = exitUsage
+	case errors.Is(err, engine.ErrInterrupted):
+		code = 130
+	case errors.Is(err, engine.ErrTerminated):
+		code = 143
+	case errors.As(err, &gone):
+		code = exitWrong
+	default:
+		code = exitWrong
+	}
+	text = err.Error()
+	// The engine's errors carry their hint as a last line.
+	if i := strings.LastIndex(text, "\nhint: "); i >= 0 && !strings.Contains(text[i+1:], "\n") {
+		text, hint = text[:i], text[i+len("\nhint: "):]
+	}
+	return text, hint, code
+}

@@ -1,0 +1,351 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"runbook/engine"
+	"runbook/engine/event"
+	"runbook/engine/sink"
+)
+
+func (d *door) runVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run RECIPE [flags of the recipe]",
+		Short: "Run a recipe",
+		Long: `Runs a recipe's steps on this machine, or on a capture of another one. It looks by
+default: what a step would do beyond that must be granted.
+
+RECIPE is a name (see: runbook list) or the path of a .star file. Its parameters are
+flags, which "runbook run RECIPE --help" lists.`,
+		Example: `  runbook run wedged-actor
+  runbook run wedged-actor --pid 24168 --over 2s
+  runbook run wedged-actor --allow kill        and clear the faulty tree away
+  runbook run wedged-actor --from hang.tgz     diagnose a capture, anywhere
+  runbook run ./mine.star --json | jq .findings`,
+		DisableFlagParsing: true, // two passes: see parseRun
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return d.run(cmd, args)
+		},
+		ValidArgsFunction: d.completeRun,
+	}
+}
+
+// request is a parsed command line of run.
+type request struct {
+	runFlags
+	recipe *engine.Recipe
+	params map[string][]string
+	rest   []string
+}
+
+// errHelp means that help was asked for.
+var errHelp = errors.New("help")
+
+// parseRun reads the command line in two passes, because the recipe's name
+// decides which flags there are: ours up to the name, then all of them.
+// lookup loads the recipe.
+func parseRun(conf *config, args []string, lookup func(name string) (*engine.Recipe, error)) (*request, error) {
+	r := &request{params: map[string][]string{}}
+	ours := r.set(conf)
+	ours.SetInterspersed(false)
+	if err := ours.Parse(args); err != nil {
+		return r, flagError(err, ours, "run")
+	}
+	if ours.NArg() == 0 {
+		if r.help {
+			return r, errHelp
+		}
+		return r, usage("run: which recipe?", "see: runbook list")
+	}
+	recipe, err := lookup(ours.Arg(0))
+	if err != nil {
+		return r, err
+	}
+	r.recipe = recipe
+	all := newFlagSet()
+	all.AddFlagSet(paramFlags(recipe.Params, r.params))
+	all.AddFlagSet(ours)
+	args = ours.Args()[1:]
+	ours.SetInterspersed(true)
+	if err := all.Parse(args); err != nil {
+		return r, flagError(err, all, "run "+recipe.Name)
+	}
+	if r.help {
+		return r, errHelp
+	}
+	r.rest = all.Args()
+	if err := r.check(); err != nil {
+		return r, err
+	}
+	if _, given := r.params["over"]; given && r.from != "" {
+		return r, usage("--over with --from: the capture's samples lie as far apart as they were taken", "leave --over away")
+	}
+	return r, nil
+}
+
+func flagError(err error, f *pflag.FlagSet, what string) error {
+	return usage(what+": "+err.Error(), hintFlag(err, f, "runbook "+what))
+}
+
+func (d *door) run(cmd *cobra.Command, args []string) error {
+	roots := d.roots()
+	var k kitchen
+	var lies engine.Place
+	r, err := parseRun(&d.conf, args, func(name string) (*engine.Recipe, error) {
+		var place engine.Place
+		var err error
+		if k, place, err = open(roots, name); err != nil {
+			return nil, err
+		}
+		lies = place
+		if place.Shadows != "" {
+			fmt.Fprintf(d.err, "runbook: %s is %s, which hides the %s one\n", name, place.Origin(), place.Shadows)
+		}
+		return k.load(name)
+	})
+	if k != nil {
+		defer k.close()
+	}
+	var gone *died
+	switch {
+	case errors.Is(err, errHelp):
+		return d.runHelp(cmd, r)
+	case errors.As(err, &gone):
+		return d.buryAtLoad(&r.runFlags, lies, err)
+	case err != nil:
+		return err
+	}
+	if r.from == "" && !haveLinux {
+		return needsLinux("run")
+	}
+	allow, _ := r.effects()
+	j := job{
+		ID: newID(), Recipe: r.recipe.Name, Origin: r.recipe.Origin, Params: r.params, Rest: r.rest, Allow: allow, DryRun: r.dryRun,
+		Tool: tool(), Deadline: r.deadline,
+		Host: hostOptions{Proc: absolute(r.proc), From: absolute(r.from), RefuseAttach: r.refuseAttach},
+	}
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	out := d.output(&r.runFlags, j)
+	ask := d.asker(&r.runFlags, out)
+	j.Asks = ask != nil
+
+	f, err := k.run(ctx, j, out, ask)
+	out.finish()
+	if err != nil {
+		return err
+	}
+	d.code = engine.ExitCode(f, r.failOn == "warn")
+	return nil
+}
+
+// buryAtLoad records a run that could not even be announced, because the
+// recipe's own process died of it.
+func (d *door) buryAtLoad(r *runFlags, lies engine.Place, err error) error {
+	out := d.output(r, job{ID: newID(), Recipe: lies.Name, Origin: lies.Origin(), Tool: tool()})
+	n := &ending{sink: out, job: out.job}
+	_, _ = n.close(context.Background(), err)
+	out.finish()
+	d.code = exitWrong
+	return nil
+}
+
+// output is what becomes of the events of one run.
+type output struct {
+	event.Sink
+	job      job
+	terminal *sink.Terminal
+	recorded string // directory; "" when it is not recorded
+	finish   func() // closes the sinks and says where the record lies
+}
+
+// output opens the sinks. When stdout carries data, the text for people goes
+// to stderr.
+func (d *door) output(r *runFlags, j job) *output {
+	o := &output{job: j}
+	text := d.out
+	var sinks []event.Sink
+	if r.json || r.jsonl {
+		text = os.Stderr
+		data := sink.NewJSON(d.out)
+		if r.jsonl {
+			data = sink.NewJSONL(d.out)
+		}
+		sinks = append(sinks, data)
+	}
+	o.terminal = sink.NewTerminal(text, r.terminal(text, true))
+	sinks = append(sinks, o.terminal)
+
+	var record event.Sink
+	if !r.noRecord {
+		var err error
+		if record, o.recorded, err = openRecord(r.record, j); err != nil {
+			fmt.Fprintf(d.err, "runbook: not recorded: %v\n", err)
+		} else {
+			sinks = append(sinks, record)
+		}
+	}
+	o.Sink = event.Tee(func(s event.Sink, err error) {
+		switch {
+		case s == record:
+			o.terminal.Clear()
+			fmt.Fprintf(d.err, "runbook: recording stopped: %v\n", err)
+			o.recorded = ""
+		case isBrokenPipe(err): // `| head` has seen enough
+		default:
+			fmt.Fprintf(d.err, "runbook: write: %v\n", err)
+		}
+	}, sinks...)
+	o.finish = func() {
+		_ = o.Close()
+		if o.recorded == "" {
+			return
+		}
+		if f, ok := d.err.(*os.File); ok && isTerminal(f) {
+			what := j.ID
+			if r.record != "" {
+				what = o.recorded
+			}
+			fmt.Fprintf(d.err, "recorded: %s (runbook replay %s)\n", shortHome(o.recorded), what)
+		}
+	}
+	return o
+}
+
+// openRecord begins the record of a run: in dir, or in the list of runs, of
+// which the oldest make room.
+func openRecord(dir string, j job) (event.Sink, string, error) {
+	if dir == "" {
+		all, err := runsDir()
+		if err != nil {
+			return nil, "", err
+		}
+		runs := sink.Runs{Dir: all}
+		if dir, err = runs.Create(j.Recipe, j.ID, time.Now()); err != nil {
+			return nil, "", err
+		}
+		_ = runs.Prune(sink.KeepRuns) // next time, then
+	}
+	s, err := sink.NewRecord(dir)
+	return s, dir, err
+}
+
+// asker asks on the terminal, when there is a person at it: both the question
+// and the answer must go through one.
+func (d *door) asker(r *runFlags, o *output) asker {
+	errFile, ok := d.err.(*os.File)
+	if !ok || !isTerminal(d.in) || !isTerminal(errFile) || r.dryRun || r.from != "" || r.proc != "" {
+		return nil
+	}
+	return func(effect engine.Effect, step string, what event.View) (bool, error) {
+		o.terminal.Clear()
+		fmt.Fprintf(errFile, "\n%s needs the effect %s. It would hit exactly this:\n\n", step, effect)
+		if err := sink.Draw(errFile, what, r.terminal(errFile, false)); err != nil {
+			return false, err
+		}
+		fmt.Fprintf(errFile, "\nGo ahead? [y/N] ")
+		return readYes(d.in)
+	}
+}
+
+// readYes reads one line, byte by byte: what the person typed ahead for the
+// shell stays there. End of input is a no.
+func readYes(in io.Reader) (bool, error) {
+	var line []byte
+	b := make([]byte, 1)
+	for len(line) < 100 {
+		n, err := in.Read(b)
+		if n == 0 || b[0] == '\n' {
+			if err != nil && err != io.EOF {
+				return false, err
+			}
+			break
+		}
+		line = append(line, b[0])
+	}
+	s := strings.ToLower(strings.TrimSpace(string(line)))
+	return s == "y" || s == "yes", nil
+}
+
+// roots are the places of recipes, and says which were ignored.
+func (d *door) roots() []root {
+	cwd, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintf(d.err, "runbook: no recipes of this directory: %v\n", err)
+		return []root{{}}
+	}
+	roots, ignored := recipeRoots(cwd)
+	for _, line := range ignored {
+		fmt.Fprintf(d.err, "runbook: %s\n", line)
+	}
+	return roots
+}
+
+// runHelp shows the flags of run, and of the recipe when one was named.
+func (d *door) runHelp(cmd *cobra.Command, r *request) error {
+	w := d.out
+	ours := (&runFlags{}).set(&d.conf)
+	if r.recipe == nil {
+		fmt.Fprintf(w, "%s\n\nExamples:\n%s\n\nUsage:\n  runbook run [flags] RECIPE [flags of the recipe]\n\nFlags:\n%s", cmd.Long, cmd.Example, ours.FlagUsages())
+		return nil
+	}
+	rec := r.recipe
+	fmt.Fprintf(w, "%s\n", rec.Title)
+	if rec.Summary != "" {
+		fmt.Fprintf(w, "%s\n", rec.Summary)
+	}
+	rest := ""
+	for _, p := range rec.Params {
+		if p.Kind == engine.KindRest {
+			rest = " [" + strings.ToUpper(p.Name) + " …]"
+		}
+	}
+	fmt.Fprintf(w, "\nUsage:\n  runbook run %s [flags]%s\n", rec.Name, rest)
+	if f := paramFlags(rec.Params, map[string][]string{}); f.HasFlags() {
+		fmt.Fprintf(w, "\nFlags of %s:\n%s", rec.Name, f.FlagUsages())
+	}
+	fmt.Fprintf(w, "\nSteps:\n")
+	for _, s := range rec.Steps {
+		needs := ""
+		for _, n := range s.Needs {
+			needs += fmt.Sprintf("  [--allow %s]", n)
+		}
+		fmt.Fprintf(w, "  %-12s %s%s\n", s.Name, s.Title, needs)
+	}
+	fmt.Fprintf(w, "\nFlags of run:\n%s\nGuidance: runbook docs %s\n", ours.FlagUsages(), rec.Name)
+	return nil
+}
+
+// newID names a run: short enough to type, long enough for a hundred of them.
+func newID() string { return strings.ToLower(rand.Text()[:8]) }
+
+func absolute(path string) string {
+	if path == "" {
+		return ""
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// shortHome writes the home directory as ~, for people.
+func shortHome(path string) string {
+	if home := os.Getenv("HOME"); home != "" {
+		if rel, ok := strings.CutPrefix(path, strings.TrimSuffix(home, "/")+"/"); ok {
+			return "~/" + rel
+		}
+	}
+	return path
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"runbook/engine"
+)
+
+// withSignals returns a context that ends at the first Ctrl-C or SIGTERM, with
+// the cause that the engine closes a run by. The second one ends the process at
+// once: whoever presses twice does not want to wait for undos.
+//
+// A SIGINT that was ignored when we were started (a background job of a
+// script) stays ignored.
+func withSignals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	ch := make(chan os.Signal, 4)
+	wanted := []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
+	if !signal.Ignored(syscall.SIGINT) {
+		wanted = append(wanted, syscall.SIGINT)
+	}
+	if signal.Ignored(syscall.SIGHUP) {
+		wanted = append(wanted[:1], wanted[2:]...)
+	}
+	signal.Notify(ch, wanted...)
+
+	// A reader that went away (`| head`) must not end the run in the middle:
+	// caught here, the write fails with EPIPE instead. Not ignored, because a
+	// program that we start would inherit that.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+
+	done := make(chan struct{})
+	go func() {
+		select {
+		case s := <-ch:
+			cancel(cause(s))
+		case <-done:
+			return
+		}
+		select {
+		case s := <-ch:
+			os.Exit(codeOf(s))
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		close(done)
+		signal.Stop(ch)
+		signal.Stop(pipe)
+		cancel(nil)
+	}
+}
+
+func cause(s os.Signal) error {
+	if s == syscall.SIGINT {
+		return engine.ErrInterrupted
+	}
+	return engine.ErrTerminated
+}
+
+func codeOf(s os.Signal) int {
+	if s == syscall.SIGINT {
+		return 130
+	}
+	return 143
+}

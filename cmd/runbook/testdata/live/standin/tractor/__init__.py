@@ -1,0 +1,1 @@
+"""Stands in for the real package, so that a command line reads `-m tractor._child`."""

@@ -1,0 +1,264 @@
+"""What an actor can be told and never returns from: the main thread is blocked.
+
+Each calls stick() first, and then really blocks in the kernel.
+"""
+import ctypes
+import fcntl
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from loop import dial, listen
+from verbs import call_plain
+
+FOREVER = 1_000_000
+
+
+def sleep(a):
+    a.stick()
+    time.sleep(FOREVER)
+
+
+def event(a):
+    a.stick()
+    threading.Event().wait()
+
+
+def join(a):
+    """Waits for a worker thread that itself waits for ever."""
+    t = threading.Thread(target=lambda: time.sleep(FOREVER), daemon=True)
+    t.start()
+    a.stick()
+    t.join()
+
+
+def spin(a):
+    a.stick()
+    while True:
+        pass
+
+
+def spin_fd(a):
+    """Reads end of file from an in-process pair, for ever."""
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    a.stick()
+    while True:
+        ours.recv(1)
+
+
+def recv(a, peer):
+    """Asks peer over a plain blocking socket, and waits for the answer."""
+    if peer not in a.conns:
+        call_plain(a, peer)
+    s = a.conns[peer].sock
+    s.setblocking(True)
+    a.stick()
+    while True:
+        s.recv(1)
+
+
+def recv_outside(a, key):
+    """Waits for a server that is not of this tree."""
+    with open(a.world.file("outside." + key)) as f:
+        host, port = f.read().split()
+    s = dial((host, int(port)))
+    s.sendall(b"GET /\r\n\r\n")
+    a.stick()
+    s.recv(1)
+
+
+def poll(a, peer):
+    """As recv, but with a timeout, which turns the call into poll."""
+    if peer not in a.conns:
+        call_plain(a, peer)
+    s = a.conns[peer].sock
+    s.settimeout(FOREVER)
+    a.stick()
+    s.recv(1)
+
+
+def push(a, peer):
+    """A blocking send that the peer does not take."""
+    s = a.conns[peer].sock
+    s.setblocking(True)
+    a.stick()
+    while True:
+        s.send(b'{"data": "' + b"x" * 4083 + b'"}\n')
+
+
+def connect(a, peer):
+    """Connects to a UNIX listener until its backlog is full."""
+    addr = a.world.lookup(peer)["addr"]
+    a.stick()
+    while True:
+        a.kept.append(dial(addr))
+
+
+def accept(a):
+    """Waits for somebody to connect to a listener that nobody knows."""
+    s, _ = listen("tcp", a.name, a.world.file("s"))
+    a.stick()
+    s.accept()
+
+
+def read_pipe(a, key):
+    r = a.pipes[key][0]
+    a.stick()
+    while True:
+        os.read(r, 1)
+
+
+def write_pipe(a, key):
+    w = a.pipes[key][1]
+    a.stick()
+    while True:
+        os.write(w, b"x" * 4096)
+
+
+def log_forever(a):
+    """Prints until the pipe behind fd 1 is full."""
+    a.stick()
+    while True:
+        os.write(1, b"INFO still here, all is well, nothing to see\n" * 50)
+
+
+def fifo(a, key):
+    path = a.world.file(key)
+    if not os.path.exists(path):
+        os.mkfifo(path)
+    a.stick()
+    open(path, "rb")
+
+
+def flock(a, key):
+    f = open(a.world.file(key), "w")
+    a.stick()
+    fcntl.flock(f, fcntl.LOCK_EX)
+
+
+def posix_lock(a, key):
+    f = open(a.world.file(key), "w")
+    a.stick()
+    fcntl.lockf(f, fcntl.LOCK_EX)
+
+
+def wait(a, name, *argv):
+    """Runs a program and waits for its end, on the loop's own thread."""
+    kid = a.kids.get(name)
+    if kid is None:
+        kid = a.kids[name] = subprocess.Popen(argv, env=dict(os.environ))
+        a.world.register(name, pid=kid.pid)
+    a.stick()
+    os.waitpid(kid.pid, 0)
+
+
+def vfork(a, key):
+    """posix_spawn whose child blocks before its exec: the parent sleeps uninterruptibly."""
+    path = a.world.file(key)
+    os.mkfifo(path)
+    a.stick()
+    os.posix_spawn("/bin/true", ["true"], dict(os.environ),
+                   file_actions=[(os.POSIX_SPAWN_OPEN, 0, path, os.O_RDONLY, 0)])
+
+
+def forked_lock(a, name):
+    """A lock held by a thread is copied in its locked state into a forked child."""
+    lock = threading.Lock()
+    held = threading.Event()
+
+    def holder():
+        with lock:
+            held.set()
+            time.sleep(FOREVER)
+    threading.Thread(target=holder, daemon=True).start()
+    held.wait()
+    pid = os.fork()
+    if pid == 0:
+        lock.acquire()
+        os._exit(0)
+    a.world.register(name, pid=pid)
+    a.stick()
+    os.waitpid(pid, 0)
+
+
+def pause(a):
+    a.stick()
+    signal.pause()
+
+
+def sigwait(a):
+    a.stick()
+    signal.sigwait([signal.SIGUSR2])
+
+
+def eventfd(a):
+    fd = os.eventfd(0)
+    a.stick()
+    os.read(fd, 8)
+
+
+def sem(a):
+    """A System V semaphore that nobody raises."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    sid = libc.semget(0, 1, 0o600)
+    with open(a.world.file("ipc.sem"), "w") as f:
+        f.write(str(sid))
+    op = (ctypes.c_short * 3)(0, -1, 0)
+    a.stick()
+    while True:
+        libc.semop(sid, op, 1)
+
+
+def inotify(a):
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.inotify_init()
+    a.stick()
+    os.read(fd, 4096)
+
+
+def stop_self(a):
+    a.stick()
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def read_terminal(a, key):
+    """input() on a terminal where nobody types."""
+    fd = os.open(_terminal(a, key), os.O_RDWR)
+    a.stick()
+    os.read(fd, 1)
+
+
+def write_terminal(a, key):
+    """A terminal whose other side nobody reads."""
+    fd = os.open(_terminal(a, key), os.O_RDWR)
+    a.stick()
+    while True:
+        os.write(fd, b"still here\n" * 100)
+
+
+def _terminal(a, key):
+    with open(a.world.file("terminal." + key)) as f:
+        return f.read()
+
+
+def debugger(a, key):
+    """A person looks at this actor with pdb."""
+    import pdb
+    fd = os.open(_terminal(a, key), os.O_RDWR)
+    for n in (0, 1, 2):
+        os.dup2(fd, n)
+    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)
+    a.stick()
+    pdb.set_trace()
+    print("the person went on")
+
+
+def select_forever(a):
+    a.stick()
+    select.select([], [], [])

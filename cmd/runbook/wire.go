@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"runbook/builtins"
+	"runbook/builtins/probe"
+	"runbook/engine"
+	"runbook/engine/event"
+	"runbook/recipes"
+)
+
+// This file is the only place where host, builtins, recipes and engine meet.
+
+// job is one run as data: it may cross into a confined process.
+type job struct {
+	ID     string              `json:"id"`
+	Recipe string              `json:"recipe"`
+	Origin string              `json:"origin"`
+	Params map[string][]string `json:"params,omitempty"`
+	Rest   []string            `json:"rest,omitempty"`
+	Allow  []engine.Effect     `json:"allow,omitempty"`
+	Asks   bool                `json:"asks,omitempty"` // a person can be asked for a grant
+	DryRun bool                `json:"dry_run,omitempty"`
+	Tool   string              `json:"tool"`
+	Host   hostOptions         `json:"host"`
+
+	Deadline time.Duration `json:"deadline,omitempty"` // of the whole run; 0 = none
+}
+
+// hostOptions say what is looked at.
+type hostOptions struct {
+	Proc         string `json:"proc,omitempty"`
+	From         string `json:"from,omitempty"`
+	RefuseAttach bool   `json:"refuse_attach,omitempty"`
+}
+
+// asker puts a question to a person; nil when there is none.
+type asker func(effect engine.Effect, step string, what event.View) (bool, error)
+
+// kitchen is where recipes are loaded and run: this process (bench) for those
+// that ship with the binary, a confined one (cell) for all others.
+type kitchen interface {
+	load(name string) (*engine.Recipe, error)
+	check(path string) ([]engine.Problem, error)
+	run(ctx context.Context, j job, out event.Sink, ask asker) (event.RunFinished, error)
+	close()
+}
+
+// open returns the kitchen for the recipe of that name, and where that lies.
+func open(roots []root, name string) (kitchen, engine.Place, error) {
+	b := newBench(roots)
+	place, err := b.library.Locate(name)
+	if err != nil {
+		return nil, place, err
+	}
+	if place.Root.Embedded {
+		return b, place, nil
+	}
+	c, err := openCell(roots)
+	return c, place, err
+}
+
+// bench runs recipes in this process.
+type bench struct {
+	library engine.Library
+	host    *lateHost
+	recipe  *engine.Recipe
+}
+
+func newBench(roots []root) *bench {
+	b := &bench{host: &lateHost{}}
+	b.library = engine.Library{Roots: libraryRoots(roots), Builtins: builtins.Table(builtins.Options{Host: b.host})}
+	return b
+}
+
+func libraryRoots(roots []root) []engine.Root {
+	var out []engine.Root
+	for _, r := range roots {
+		if r.Dir == "" {
+			out = append(out, engine.Root{Name: "embedded", FS: recipes.FS, Embedded: true, Trusted: true})
+			continue
+		}
+		out = append(out, engine.Root{Name: shortPath(r.Dir), FS: os.DirFS(r.Dir), Dir: r.Dir, Trusted: r.Trusted})
+	}
+	return out
+}
+
+// shortPath is the path from here where that is shorter to read, so that
+// positions can be opened as they stand.
+func shortPath(dir string) string {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return dir
+	}
+	rel, err := filepath.Rel(cwd, dir)
+	if err != nil || strings.HasPrefix(rel, "../../..") || len(rel) >= len(dir) {
+		return dir
+	}
+	return rel
+}
+
+func (b *bench) load(name string) (*engine.Recipe, error) {
+	var err error
+	b.recipe, err = b.library.Find(context.Background(), name)
+	return b.recipe, err
+}
+
+func (b *bench) check(path string) ([]engine.Problem, error) {
+	found := engine.Check(context.Background(), &b.library, path)
+	if found == nil {
+		found = []engine.Problem{}
+	}
+	return found, nil
+}
+
+func (b *bench) run(ctx context.Context, j job, out event.Sink, ask asker) (event.RunFinished, error) {
+	if b.recipe == nil {
+		return event.RunFinished{}, errors.New("no recipe is loaded")
+	}
+	host, err := openHost(j.Host)
+	if err != nil {
+		return event.RunFinished{}, err
+	}
+	return b.runOn(ctx, host, j, out, ask)
+}
+
+// runOn is run on a host that the caller holds: capture listens to it.
+func (b *bench) runOn(ctx context.Context, host probe.Host, j job, out event.Sink, ask asker) (event.RunFinished, error) {
+	b.host.Host = host
+	grants := engine.Grants{Allow: j.Allow, Ask: ask}
+	if host.Act() == nil {
+		// Their pids are not ours.
+		grants.Ask = nil
+		grants.Allow = slices.DeleteFunc(slices.Clone(j.Allow), func(e engine.Effect) bool { return e != engine.Write })
+	}
+	if j.Deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, j.Deadline)
+		defer cancel()
+	}
+	e := engine.Engine{HostNow: host.Now}
+	return e.Run(ctx, engine.Request{
+		Recipe: b.recipe, Params: j.Params, Rest: j.Rest, Grants: grants, DryRun: j.DryRun,
+		Sink: out, Tool: j.Tool, Host: host.Clock().Hostname, From: j.Host.From, ID: j.ID,
+	})
+}
+
+func (b *bench) close() {}
+
+// openHost opens the machine, or the capture that stands in for it.
+func openHost(o hostOptions) (probe.Host, error) {
+	if o.From != "" {
+		s, err := probe.OpenSnapshot(o.From)
+		if err != nil {
+			return nil, usageBecause(err)
+		}
+		return s, nil
+	}
+	live, err := probe.NewLive(probe.LiveOptions{Proc: o.Proc, RefuseAttach: o.RefuseAttach})
+	if errors.Is(err, probe.ErrUnsupported) {
+		return nil, needsLinux("run")
+	}
+	if err != nil {
+		return nil, usageBecause(err)
+	}
+	return live, nil
+}
+
+// lateHost is the host of a table of builtins that is made before the command
+// line is read to its end: the recipe names the flags, one of which names the
+// host. Nothing asks it before a step runs.
+type lateHost struct{ probe.Host }
+
+// Act lifts the memory limit of a confined process while a program runs: it
+// would inherit it.
+func (h *lateHost) Act() probe.Actor {
+	a := h.Host.Act()
+	if a == nil {
+		return nil
+	}
+	return free{a}
+}
+
+type free struct{ probe.Actor }
+
+func (f free) Run(ctx context.Context, c probe.Command) (r probe.Result, err error) {
+	freely(func() { r, err = f.Actor.Run(ctx, c) })
+	return r, err
+}
+
+func usageBecause(err error) error {
+	return &hinted{err: fmt.Errorf("%w", err), code: exitUsage}
+}

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	startime "go.starlark.net/lib/time"
+	"go.starlark.net/starlark"
+
+	"runbook/engine/event"
+)
+
+// Bound is a recipe's parameters with their values.
+type Bound struct {
+	values starlark.StringDict
+	Given  map[string]bool // which of them the user gave
+	Fields event.Fields    // all, in the order of the recipe
+}
+
+// Bind reads the texts that a user gave: by parameter name (not flag), and the
+// positional rest. Errors: *UsageError.
+func (r *Recipe) Bind(texts map[string][]string, rest []string) (*Bound, error) {
+	b := &Bound{values: starlark.StringDict{}, Given: map[string]bool{}, Fields: event.Fields{}}
+	var names []string
+	takesRest := false
+	for _, p := range r.Params {
+		names = append(names, p.Name)
+		given, ok := texts[p.Name]
+		if p.Kind == KindRest {
+			takesRest = true
+			given = append(slices.Clone(given), rest...)
+			ok = len(given) > 0
+		}
+		value := p.standIn()
+		if ok {
+			var err error
+			if value, err = p.parse(given); err != nil {
+				return nil, p.usage(given, err)
+			}
+			b.Given[p.Name] = true
+		}
+		value.Freeze()
+		b.values[p.Name] = value
+		b.Fields = append(b.Fields, event.Field{Name: p.Name, Value: fieldOf(value)})
+	}
+	unknown := []string{}
+	for name := range texts {
+		if !slices.Contains(names, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		e := &UsageError{Msg: fmt.Sprintf("%s has no parameter %s", r.Name, dashed(unknown[0]))}
+		if n := Nearest(unknown[0], names); n != "" {
+			e.Hint = "did you mean " + dashed(n) + "?"
+		}
+		return nil, e
+	}
+	if len(rest) > 0 && !takesRest {
+		return nil, &UsageError{Msg: fmt.Sprintf("%s takes no arguments, got %q", r.Name, rest[0])}
+	}
+	return b, nil
+}
+
+// standIn is the value when none was given. A recipe that came over a pipe as
+// JSON has the text of its defaults only.
+func (p Param) standIn() starlark.Value {
+	if p.value == nil && p.Default != "" {
+		p.value, _ = p.parse([]string{p.Default})
+	}
+	if p.value == nil {
+		_ = p.empty()
+	}
+	return p.value
+}
+
+func dashed(name string) string { return "--" + strings.ReplaceAll(name, "_", "-") }
+
+func (p Param) usage(given []string, err error) error {
+	e := &UsageError{}
+	var h hinted
+	if errors.As(err, &h) {
+		e.Hint = h.hint
+	}
+	if p.Kind == KindRest {
+		e.Msg = fmt.Sprintf("arguments: %v", err)
+		return e
+	}
+	e.Msg = fmt.Sprintf("%s %s: %v", dashed(p.Name), quoteAll(given), err)
+	return e
+}
+
+func quoteAll(texts []string) string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = strconv.Quote(t)
+	}
+	return strings.Join(out, " ")
+}
+
+// hinted is an error with a line that can be typed.
+type hinted struct {
+	error
+	hint string
+}
+
+// parse reads the texts of one parameter.
+func (p Param) parse(texts []string) (starlark.Value, error) {
+	switch p.Kind {
+	case KindPids:
+		return parsePids(texts)
+	case KindList, KindRest:
+		list := make([]starlark.Value, len(texts))
+		for i, t := range texts {
+			list[i] = starlark.String(t)
+		}
+		return starlark.NewList(list), nil
+	}
+	if len(texts) != 1 {
+		return nil, fmt.Errorf("given %d times, want once", len(texts))
+	}
+	text := texts[0]
+	switch p.Kind {
+	case KindString:
+		return starlark.String(text), nil
+	case KindInt:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("not a whole number")
+		}
+		return starlark.MakeInt64(n), nil
+	case KindBool:
+		v, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, fmt.Errorf("not a bool (true or false)")
+		}
+		return starlark.Bool(v), nil
+	case KindDuration:
+		return parseDuration(text)
+	case KindRegexp:
+		re, err := NewRegexp(text)
+		if err != nil {
+			return nil, errors.Unwrap(err)
+		}
+		return re, nil
+	case KindChoice:
+		if slices.Contains(p.Choices, text) {
+			return starlark.String(text), nil
+		}
+		err := fmt.Errorf("want one of %s", strings.Join(p.Choices, ", "))
+		if n := Nearest(text, p.Choices); n != "" {
+			return nil, hinted{err, "did you mean " + n + "?"}
+		}
+		return nil, err
+	case KindPath:
+		if text == "" || strings.ContainsRune(text, 0) {
+			return nil, fmt.Errorf("not a path")
+		}
+		return starlark.String(text), nil
+	}
+	return nil, fmt.Errorf("unknown kind %s", p.Kind)
+}
+
+func parseDuration(text string) (starlark.Value, error) {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err == nil && d < 0:
+		return nil, fmt.Errorf("is negative")
+	case err == nil:
+		return startime.Duration(d), nil
+	}
+	err = fmt.Errorf("not a duration (such as 500ms, 90s, 2m or 1h30m)")
+	if _, number := strconv.ParseFloat(text, 64); number == nil {
+		return nil, hinted{err, fmt.Sprintf("a duration has a unit: %ss", text)}
+	}
+	return nil, err
+}
+
+func parsePids(texts []string) (starlark.Value, error) {
+	var pids []starlark.Value
+	for _, text := range texts {
+		for _, t := range strings.Split(text, ",") {
+			n, err := strconv.ParseInt(strings.TrimSpace(t), 10, 32)
+			if err != nil || n <= 0 {
+				return nil, fmt.Errorf("%q is not a pid (a number above 0)", t)
+			}
+			pids = append(pids, starlark.MakeInt64(n))
+		}
+	}
+	return starlark.NewList(pids), nil
+}

@@ -1,0 +1,356 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	startime "go.starlark.net/lib/time"
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+)
+
+// dialect is plain Starlark with sets. No while, no recursion, no control flow
+// at top level: a file always ends, and its top level only declares.
+var dialect = &syntax.FileOptions{Set: true}
+
+const (
+	maxSource    = 512 << 10 // bytes; a recipe of thousands of lines has 100 kB
+	maxNesting   = 500       // brackets; the parser recurses, and Go cannot recover from a full stack
+	maxLoadSteps = 2_000_000
+	loadDeadline = 10 * time.Second
+	loadGrace    = time.Second
+)
+
+var (
+	errNoRecipe  = errors.New("declares no recipe: recipe(…) is not called")
+	errAbandoned = errors.New("does not end")
+)
+
+// loader reads files into modules, each once, each on a thread of its own.
+type loader struct {
+	lib     *Library
+	words   starlark.StringDict
+	modules map[moduleKey]*module
+	sources map[string]string
+}
+
+type moduleKey struct {
+	root *Root
+	path string
+}
+
+// module is one file. It is in loader.modules before it runs: whoever meets it
+// there unfinished has found a cycle.
+type module struct {
+	moduleKey
+	shown    string
+	source   string
+	doc      string
+	parent   *module // whose load() asked for it first
+	globals  starlark.StringDict
+	declared *declaration // by recipe(…); nil when it is only loaded
+	syntax   *syntax.File
+	done     bool
+	err      error
+}
+
+func newLoader(lib *Library) *loader {
+	return &loader{
+		lib: lib, words: words(lib.Builtins),
+		modules: map[moduleKey]*module{}, sources: map[string]string{},
+	}
+}
+
+// recipe loads a file that declares one.
+func (l *loader) recipe(ctx context.Context, place Place) (*Recipe, error) {
+	m, err := l.open(ctx, place)
+	if err != nil {
+		return nil, err
+	}
+	if m.declared == nil {
+		return nil, fmt.Errorf("%s: %w", m.shown, errNoRecipe)
+	}
+	d := m.declared
+	sum := sha256.Sum256([]byte(m.source))
+	r := &Recipe{
+		Name: place.Name, Title: heading(m.doc), Doc: m.doc,
+		Summary: d.summary, Tags: d.tags, Params: d.params, Steps: d.steps,
+		Origin: place.Origin(), Path: m.path, Digest: "sha256:" + hex.EncodeToString(sum[:]), Source: m.source,
+		Pos: d.pos, Embedded: m.root.Embedded, Trusted: m.root.Trusted || m.root.Embedded, Shadows: place.Shadows,
+		sources: maps.Clone(l.sources), // l goes on to other files
+	}
+	if r.Title == "" {
+		r.Title = r.Name
+	}
+	return r, nil
+}
+
+// open loads a file and waits no longer than the deadline. The interpreter
+// heeds a cancelled thread between two instructions; one instruction that takes
+// for ever is left behind.
+func (l *loader) open(parent context.Context, place Place) (m *module, err error) {
+	ctx, cancel := context.WithTimeout(parent, loadDeadline)
+	defer cancel()
+	defer func() {
+		if err != nil && parent.Err() != nil {
+			err = fmt.Errorf("load %s: %w", place.Root.shown(place.Path), context.Cause(parent))
+		}
+	}()
+	type result struct {
+		m   *module
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		res := result{err: errAbandoned}
+		defer func() {
+			if p := recover(); p != nil {
+				res = result{nil, &PanicError{p, string(debug.Stack())}}
+			}
+			done <- res
+		}()
+		m, err := l.load(ctx, moduleKey{place.Root, place.Path}, nil)
+		res = result{m, err}
+	}()
+	select {
+	case res := <-done:
+		return res.m, res.err
+	case <-ctx.Done():
+	}
+	select {
+	case res := <-done:
+		return res.m, res.err
+	case <-time.After(loadGrace):
+		return nil, fmt.Errorf("load %s: %w (gave up after %s)", place.Root.shown(place.Path), errAbandoned, span(loadDeadline))
+	}
+}
+
+func (l *loader) load(ctx context.Context, key moduleKey, parent *module) (*module, error) {
+	if m, ok := l.modules[key]; ok {
+		if !m.done {
+			return nil, cycle(m, parent)
+		}
+		return m, m.err
+	}
+	m := &module{moduleKey: key, shown: key.root.shown(key.path), parent: parent}
+	l.modules[key] = m
+	m.err = l.exec(ctx, m)
+	m.done = true
+	return m, m.err
+}
+
+// cycle names every file of the ring, beginning with the one that closes it.
+func cycle(m, last *module) error {
+	ring := m.shown
+	for x := last; x != nil && x != m; x = x.parent {
+		ring = x.shown + " → " + ring
+	}
+	return fmt.Errorf("load cycle: %s → %s", m.shown, ring)
+}
+
+func (l *loader) exec(ctx context.Context, m *module) error {
+	source, err := readSource(m.root.FS, m.path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", m.shown, err)
+	}
+	m.source = source
+	l.sources[m.shown] = source
+	if line := tooDeep(source); line > 0 {
+		at := syntax.MakePosition(&m.shown, int32(line), 1)
+		return LoadErrors{newLoadError(at, fmt.Sprintf("brackets are nested deeper than %d", maxNesting), nil, nil)}
+	}
+	m.syntax, err = dialect.Parse(m.shown, source, 0)
+	if err != nil {
+		return loadErrors(err, l.sources, nil)
+	}
+	m.doc = cleanDoc(fileDoc(m.syntax))
+	program, err := starlark.FileProgram(m.syntax, l.words.Has)
+	if err != nil {
+		return loadErrors(err, l.sources, append(l.words.Keys(), starlark.Universe.Keys()...))
+	}
+
+	thread := &starlark.Thread{
+		Name:  m.shown,
+		Print: func(*starlark.Thread, string) {}, // list and docs load files too: they stay quiet
+		Load: func(_ *starlark.Thread, name string) (starlark.StringDict, error) {
+			return l.resolve(ctx, m, name)
+		},
+	}
+	setLoading(thread, m)
+	startime.SetNow(thread, func() (time.Time, error) {
+		return time.Time{}, errors.New("time.now: only inside a step")
+	})
+	thread.SetMaxExecutionSteps(maxLoadSteps)
+	thread.OnMaxSteps = func(t *starlark.Thread) {
+		t.Cancel(fmt.Sprintf("used more than %s computation steps", grouped(maxLoadSteps)))
+	}
+	stop := context.AfterFunc(ctx, func() { thread.Cancel("gave up after " + span(loadDeadline)) })
+	defer stop()
+
+	m.globals, err = program.Init(thread, l.words)
+	m.globals.Freeze()
+	if err != nil {
+		return l.blame(err)
+	}
+	return nil
+}
+
+// blame keeps the position of an inner file's error and notes by which load()
+// calls it was reached.
+func (l *loader) blame(err error) error {
+	var eval *starlark.EvalError
+	var inner LoadErrors
+	if !errors.As(err, &eval) || !errors.As(err, &inner) {
+		return loadErrors(err, l.sources, nil)
+	}
+	at := position(innermost(eval.CallStack).Pos)
+	out := make(LoadErrors, len(inner))
+	for i, e := range inner {
+		copied := *e
+		if !strings.HasPrefix(e.Pos, filePart(at)+":") {
+			copied.Via = append(append([]string(nil), e.Via...), at)
+		}
+		out[i] = &copied
+	}
+	return out
+}
+
+func filePart(pos string) string {
+	for range 2 {
+		if i := strings.LastIndexByte(pos, ':'); i >= 0 {
+			pos = pos[:i]
+		}
+	}
+	return pos
+}
+
+// resolve finds what load(name) in m means: "lib/x.star" in the root of the
+// loading file, then in the embedded one; "./x.star" beside the file.
+func (l *loader) resolve(ctx context.Context, m *module, name string) (starlark.StringDict, error) {
+	var roots []*Root
+	var file string
+	switch {
+	case strings.HasPrefix(name, "./"):
+		file = path.Join(path.Dir(m.path), name)
+		roots = []*Root{m.root}
+	case strings.HasPrefix(name, "lib/"):
+		file = path.Clean(name)
+		roots = []*Root{m.root}
+		for i := range l.lib.Roots {
+			if r := &l.lib.Roots[i]; r.Embedded && r != m.root {
+				roots = append(roots, r)
+			}
+		}
+	default:
+		return nil, errors.New(`want "./x.star" for a file beside this one, or "lib/x.star"`)
+	}
+	if !fs.ValidPath(file) || file == "." {
+		return nil, errors.New("leads out of the recipes' directory")
+	}
+	var looked []string
+	for _, r := range roots {
+		if _, err := fs.Stat(r.FS, file); errors.Is(err, fs.ErrNotExist) {
+			looked = append(looked, r.place(file))
+			continue
+		}
+		got, err := l.load(ctx, moduleKey{r, file}, m)
+		if err != nil {
+			return nil, err
+		}
+		return got.globals, nil
+	}
+	return nil, fmt.Errorf("no such file: looked at %s%s", strings.Join(looked, ", "), l.didYouMean(roots, file))
+}
+
+func (r *Root) place(file string) string {
+	if r.Embedded {
+		return file + " (embedded)"
+	}
+	return r.shown(file)
+}
+
+func (l *loader) didYouMean(roots []*Root, file string) string {
+	var names []string
+	for _, r := range roots {
+		entries, _ := fs.ReadDir(r.FS, path.Dir(file))
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), ".star") {
+				names = append(names, e.Name())
+			}
+		}
+	}
+	if n := Nearest(path.Base(file), names); n != "" {
+		return fmt.Sprintf(" (did you mean %s?)", path.Join(path.Dir(file), n))
+	}
+	return ""
+}
+
+// readSource reads a regular file of bounded size: a pipe in its place would
+// hang us, a device would fill the memory.
+func readSource(fsys fs.FS, name string) (string, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", errors.New("not a regular file")
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSource+1))
+	if err != nil {
+		return "", err
+	}
+	if len(data) > maxSource {
+		return "", fmt.Errorf("larger than %s bytes", grouped(maxSource))
+	}
+	return string(data), nil
+}
+
+// tooDeep returns the first line on which brackets are nested beyond what the
+// parser may be given, or 0. It counts those in strings and comments as well,
+// which only makes it stricter than it must be.
+func tooDeep(source string) int {
+	depth, line := 0, 1
+	for i := range len(source) {
+		switch source[i] {
+		case '\n':
+			line++
+		case '(', '[', '{':
+			if depth++; depth > maxNesting {
+				return line
+			}
+		case ')', ']', '}':
+			depth = max(depth-1, 0)
+		}
+	}
+	return 0
+}
+
+// fileDoc is the string that a file begins with, or "".
+func fileDoc(f *syntax.File) string {
+	if len(f.Stmts) == 0 {
+		return ""
+	}
+	if e, ok := f.Stmts[0].(*syntax.ExprStmt); ok {
+		if lit, ok := e.X.(*syntax.Literal); ok {
+			if s, ok := lit.Value.(string); ok {
+				return s
+			}
+		}
+	}
+	return ""
+}

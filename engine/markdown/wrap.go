@@ -1,0 +1,130 @@
+package markdown
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+var (
+	sgr      = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	trailing = regexp.MustCompile(`(?:\x1b\[[0-9;]*m|[ \t])+$`)
+	pieces   = regexp.MustCompile(`\x1b\[[0-9;]*m| +|[^ \x1b]+|\x1b`)
+	// lead is what stands before the text of a line, and how far its further
+	// lines hang: the marks of items and tasks, the bar of a quote.
+	lead = regexp.MustCompile(`^ *(?:[•*] |\[[ x✓]\] |\d+\. |(?:[│|] ?)+)*`)
+	bars = regexp.MustCompile(`[│|]`)
+	// idle is a style that ends before any text, as glamour writes around blocks.
+	idle = regexp.MustCompile(`(?:\x1b\[[0-9;]*m)+\x1b\[0m`)
+)
+
+// wrap breaks what glamour drew into lines of at most width columns, between
+// words, further lines under the text of the first.
+func wrap(s string, width, margin int) string {
+	var out []string
+	for _, l := range strings.Split(s, "\n") {
+		l = trim(l)
+		if ansi.StringWidth(l) > width {
+			out = append(out, hang(l, width, margin)...)
+		} else if l != "" || len(out) > 0 && out[len(out)-1] != "" {
+			out = append(out, l) // never two empty lines in a row
+		}
+	}
+	for len(out) > 0 && out[len(out)-1] == "" {
+		out = out[:len(out)-1]
+	}
+	return strings.Join(out, "\n")
+}
+
+// trim takes the spaces from the end of a line, also those between sequences,
+// and all of a line that has sequences but no text.
+func trim(l string) string {
+	end := trailing.FindString(l)
+	l = strings.TrimPrefix(idle.ReplaceAllString(strings.TrimSuffix(l, end), "\x1b[0m"), "\x1b[0m")
+	if strings.Contains(l, "\x1b") {
+		l += "\x1b[0m"
+	}
+	return l
+}
+
+// hang wraps one line. What stands further in than the margin, without a mark,
+// is code: the rest of it goes further in still, so that it is not taken for a
+// command of its own.
+func hang(l string, width, margin int) []string {
+	first := lead.FindString(sgr.ReplaceAllString(l, ""))
+	if strings.TrimLeft(first, " ") == "" && len(first) > margin {
+		first += "  "
+	}
+	under := bars.FindString(first)
+	indent := strings.Repeat(" ", max(0, ansi.StringWidth(first)-ansi.StringWidth(under)))
+	if under != "" {
+		at := strings.IndexAny(first, "│|")
+		indent = first[:at] + under + strings.Repeat(" ", max(0, ansi.StringWidth(first)-at-1))
+	}
+	if ansi.StringWidth(indent) > width/2 {
+		indent = "  "
+	}
+
+	var lines []string
+	var line, word, space strings.Builder
+	active, later := "", "" // sequences in force before the word, and after it
+	at, begun := 0, false
+	next := func() {
+		if active != "" {
+			line.WriteString("\x1b[0m")
+		}
+		lines = append(lines, strings.TrimRight(line.String(), " "))
+		line.Reset()
+		line.WriteString(indent + active)
+		at, begun = ansi.StringWidth(indent), false
+		space.Reset()
+	}
+	flush := func() {
+		text := word.String()
+		word.Reset()
+		n := ansi.StringWidth(text)
+		if begun && at+space.Len()+n > width {
+			next()
+		}
+		line.WriteString(space.String())
+		at += space.Len()
+		space.Reset()
+		for at+n > width && n > 0 { // wider than a line
+			head := ansi.Truncate(text, max(1, width-at), "")
+			head = head[:len(head)-len(trailing.FindString(head))]
+			if head == "" || !strings.HasPrefix(text, head) {
+				text = ansi.Truncate(text, max(0, width-at), "")
+				n = 0
+				break
+			}
+			line.WriteString(head)
+			text = text[len(head):]
+			n = ansi.StringWidth(text)
+			next()
+		}
+		line.WriteString(text)
+		at += n
+		begun = begun || n > 0
+		active = later
+	}
+	for _, p := range pieces.FindAllString(l, -1) {
+		switch {
+		case p == "\x1b":
+		case p[0] == '\x1b':
+			word.WriteString(p)
+			if p == "\x1b[0m" || p == "\x1b[m" {
+				later = ""
+			} else {
+				later += p
+			}
+		case p[0] == ' ':
+			flush()
+			space.WriteString(p)
+		default:
+			word.WriteString(p)
+		}
+	}
+	flush()
+	return append(lines, trim(line.String()))
+}

@@ -1,0 +1,114 @@
+package sink
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"runbook/engine/event"
+)
+
+// column is one column of cells beside the labels of a tree or table.
+type column struct {
+	head  string
+	width int  // of the widest cell, or head
+	right bool // numbers stand to the right
+}
+
+const gap = 2 // columns between two columns
+
+// columns measures the cells of v. Cells without a head, and heads without
+// cells, are columns too.
+func columns(v event.View) []column {
+	n := len(v.Columns)
+	for _, node := range v.Nodes {
+		n = max(n, len(node.Cells))
+	}
+	out := make([]column, n)
+	for i := range out {
+		c := &out[i]
+		if i < len(v.Columns) {
+			c.head = v.Columns[i]
+		}
+		c.width = ansi.StringWidth(c.head)
+		filled, numbers := 0, 0
+		for _, node := range v.Nodes {
+			if i < len(node.Cells) && node.Cells[i] != "" {
+				c.width = max(c.width, ansi.StringWidth(node.Cells[i]))
+				filled++
+				if number(node.Cells[i]) {
+					numbers++
+				}
+			}
+		}
+		c.right = filled > 0 && numbers == filled
+	}
+	return out
+}
+
+// number reports whether s reads as a quantity: 12, 45,815, 1.0s, 2h13m, 98%.
+func number(s string) bool {
+	digits := false
+	for i, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			digits = true
+		case r == '-' && i == 0, strings.ContainsRune(".,%", r):
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == 'µ':
+			if !digits { // a word
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return digits
+}
+
+// cell draws text in its column.
+func (p *page) cell(c column, text string, in ink) []span {
+	text = p.shorten(text, c.width)
+	pad := spaces(c.width - ansi.StringWidth(text))
+	if c.right {
+		return []span{spaces(gap), pad, {text, in}}
+	}
+	return []span{spaces(gap), {text, in}, pad}
+}
+
+// cells draws one row of them, empty where the row is short.
+func (p *page) cells(cols []column, cells []string, in ink) []span {
+	var out []span
+	for i, c := range cols {
+		text := ""
+		if i < len(cells) {
+			text = cells[i]
+		}
+		out = append(out, p.cell(c, text, in)...)
+	}
+	return out
+}
+
+// fit keeps the leading columns that find room, and shortens the last of these
+// when a useful part of it fits.
+func fit(cols []column, room int) []column {
+	const useful = 12
+	for i, c := range cols {
+		if c.width+gap > room {
+			if room >= useful+gap && c.width > useful && !c.right {
+				c.width = room - gap
+				return append(append([]column(nil), cols[:i]...), c)
+			}
+			return cols[:i]
+		}
+		room -= c.width + gap
+	}
+	return cols
+}
+
+func heads(cols []column) []string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = c.head
+	}
+	return out
+}

@@ -1,0 +1,147 @@
+package sink
+
+import (
+	"sort"
+	"strings"
+
+	"runbook/engine/event"
+)
+
+// stepsNotDone draws the steps that did not end well, or not at all.
+func (p *page) stepsNotDone(s *story, cutOff bool) {
+	var left []*chapter
+	for _, c := range s.steps {
+		if c.done == nil && !cutOff || c.done != nil && c.done.Status == event.StatusDone {
+			continue
+		}
+		left = append(left, c)
+	}
+	if len(left) == 0 {
+		return
+	}
+	p.heading("Steps not done")
+	wide := 0
+	for _, c := range left {
+		wide = max(wide, span{text: c.name}.width())
+	}
+	for _, c := range left {
+		status, reason, detail, in := "waiting", "the run was cut off before it", "", dim
+		if c.started {
+			status, reason = "running", "the run was cut off within it"
+		}
+		if c.done != nil {
+			status, reason, detail = string(c.done.Status), c.done.Reason, c.done.Detail
+			switch c.done.Status {
+			case event.StatusFailed:
+				in = red
+			case event.StatusDenied, event.StatusCancelled:
+				in = yellow
+			}
+		}
+		mark := p.open
+		if in == red {
+			mark = p.bad
+		}
+		lead := []span{{mark + " ", in}, {c.name, bold}, spaces(1), {status, in}}
+		if reason != "" {
+			lead = append(lead, span{": " + reason, plain})
+		}
+		p.flow(0, 2, lead, p.measure())
+		more := plain
+		if in == red {
+			more = dim // a backtrace, where the reason says it all
+		}
+		for _, l := range strings.Split(strings.Trim(detail, "\n"), "\n") {
+			p.verbatim(4, span{l, more})
+		}
+	}
+}
+
+// verbatim draws a line as it stands, spaces included, wrapped if it must be.
+func (p *page) verbatim(indent int, l span) {
+	text := strings.TrimRight(l.text, " ")
+	body := span{strings.TrimLeft(text, " "), l.ink}
+	if body.text == "" {
+		return
+	}
+	indent = min(indent+len(text)-len(body.text), p.width/2)
+	if indent+body.width() <= p.width {
+		p.line(spaces(indent), body)
+		return
+	}
+	p.flow(indent, indent+2, []span{body}, p.width)
+}
+
+// coverageRows draws what could not be read, and what would make it readable:
+// one row for all processes that share the cause.
+func (p *page) coverageRows(rows []event.Coverage) {
+	type cause struct{ probe, status, remedy string }
+	var order []cause
+	pids, details := map[cause][]int{}, map[cause]string{}
+	for _, r := range rows {
+		if r.Status == "read" && p.verbose == 0 {
+			continue
+		}
+		c := cause{r.Probe, r.Status, r.Remedy}
+		if _, ok := pids[c]; !ok {
+			order = append(order, c)
+			pids[c] = nil
+			details[c] = r.Detail
+		}
+		if r.PID != 0 {
+			pids[c] = append(pids[c], r.PID)
+		}
+	}
+	if len(order) == 0 {
+		return
+	}
+	if p.verbose > 0 {
+		p.heading("What was read")
+	} else {
+		p.heading("Could not be read")
+	}
+	for _, c := range order {
+		in := magenta
+		switch c.status {
+		case "read":
+			in = green
+		case "absent":
+			in = dim
+		}
+		text := []span{{c.probe, bold}, spaces(1), {statusWord(c.status), in}}
+		if n := len(pids[c]); n > 0 {
+			text = append(text, span{" for " + processes(pids[c], p), plain})
+		}
+		p.flow(0, 2, text, p.measure())
+		switch {
+		case c.remedy != "":
+			p.flow(2, 2+len([]rune(p.hint))+1, []span{{p.hint + " ", dim}, {c.remedy, code}}, p.measure())
+		case details[c] != "" && c.status != "read":
+			p.flow(2, 4, []span{{details[c], dim}}, p.measure())
+		}
+	}
+}
+
+func statusWord(status string) string {
+	if status == "absent" {
+		return "gone" // as a person says it of a process that ended meanwhile
+	}
+	return status
+}
+
+func processes(pids []int, p *page) string {
+	const most = 5
+	sort.Ints(pids)
+	var out []string
+	for i, pid := range pids {
+		if i == most && p.verbose == 0 {
+			out = append(out, p.dots)
+			break
+		}
+		out = append(out, decimal(pid))
+	}
+	if len(pids) == 1 {
+		return "pid " + out[0]
+	}
+	return decimal(len(pids)) + " processes (" + strings.Join(out, ", ") + ")"
+}

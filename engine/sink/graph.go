@@ -1,0 +1,135 @@
+package sink
+
+import "runbook/engine/event"
+
+// graph draws who waits for whom, as chains that end where the trouble is:
+//
+//	gamma (pid 24390)
+//	  ──waits for a reply on fd 8──▶ root (pid 24168)
+//	  ──45,815 bytes unread on fd 8──▶ beta (pid 24377)  ◀ fault stopped-consuming
+//
+// Every edge is drawn once. One that was only inferred is dashed.
+func (p *page) graph(v event.View, marks map[string]mark) {
+	p.title(v)
+	if len(v.Edges) == 0 {
+		p.line(span{"no wait between these was seen", dim})
+		return
+	}
+	nodes := map[string]event.Node{}
+	for _, n := range v.Nodes {
+		if _, ok := nodes[n.ID]; !ok {
+			nodes[n.ID] = n
+		}
+	}
+	at := func(id string) []span {
+		m, label := marks[id], nodes[id].Label
+		if label == "" {
+			label = id
+		}
+		out := []span{{label, m.labelInk()}}
+		if m.rank >= 4 { // a victim's mark would only repeat the arrow
+			out = append(out, spaces(gap), span{m.text, m.ink})
+		}
+		return out
+	}
+	dashed := false
+	for _, c := range chains(v) {
+		p.chain(c, at)
+		for _, e := range c {
+			dashed = dashed || !e.Certain
+		}
+	}
+	if dashed {
+		p.flow(0, 4, []span{{p.dashed + p.to + " inferred, not certain", dim}}, p.width)
+	}
+}
+
+// chain draws one walk along edges.
+func (p *page) chain(edges []event.Edge, at func(id string) []span) {
+	first := at(edges[0].From)
+	if len(edges) == 1 {
+		line := append(append(first[:1:1], spaces(1)), p.arrowTo(edges[0], at)...)
+		if widthOf(line) <= p.width {
+			p.line(line...)
+			return
+		}
+	}
+	p.flow(0, 4, first, p.width)
+	seen := map[string]bool{edges[0].From: true}
+	for _, e := range edges {
+		line := append([]span{spaces(2)}, p.arrowTo(e, at)...)
+		if seen[e.To] {
+			line = append(line, spaces(1), span{p.again, red})
+		}
+		seen[e.To] = true
+		if widthOf(line) <= p.width {
+			p.line(line...)
+			continue
+		}
+		bare := event.Edge{To: e.To, Certain: e.Certain}
+		p.flow(2, 6, p.arrowTo(bare, at), p.width)
+		p.flow(6, 6, []span{{e.Label, plain}}, p.width)
+	}
+}
+
+// arrowTo draws an edge and the node it leads to.
+func (p *page) arrowTo(e event.Edge, at func(id string) []span) []span {
+	stroke := p.arrow
+	if !e.Certain {
+		stroke = p.dashed
+	}
+	out := []span{{stroke, plain}}
+	if e.Label != "" {
+		out = append(out, span{e.Label, plain}, span{stroke, plain})
+	}
+	return append(append(out, span{p.to + " ", plain}), at(e.To)...)
+}
+
+// chains lays every edge into exactly one walk. A walk begins where nobody
+// waits for the waiter, goes on along edges that are not drawn yet, and ends
+// at the one who waits for nobody, or where it comes back to itself.
+func chains(v event.View) [][]event.Edge {
+	from := map[string][]int{}
+	awaited := map[string]bool{}
+	for i, e := range v.Edges {
+		from[e.From] = append(from[e.From], i)
+		if e.From != e.To {
+			awaited[e.To] = true
+		}
+	}
+	used := make([]bool, len(v.Edges))
+	var out [][]event.Edge
+	walk := func(i int) {
+		if used[i] {
+			return
+		}
+		on := map[string]bool{v.Edges[i].From: true}
+		var c []event.Edge
+		for i >= 0 {
+			used[i] = true
+			e := v.Edges[i]
+			c = append(c, e)
+			i = -1
+			if on[e.To] {
+				break
+			}
+			on[e.To] = true
+			for len(from[e.To]) > 0 && used[from[e.To][0]] {
+				from[e.To] = from[e.To][1:] // used edges are passed once, not at each visit
+			}
+			if len(from[e.To]) > 0 {
+				i = from[e.To][0]
+			}
+		}
+		out = append(out, c)
+	}
+	for i, e := range v.Edges {
+		if !awaited[e.From] {
+			walk(i)
+		}
+	}
+	for i := range v.Edges {
+		walk(i)
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                           "0s",
+		900 * time.Nanosecond:       "900ns",
+		250 * time.Millisecond:      "250ms",
+		999499 * time.Microsecond:   "999ms",
+		999500 * time.Microsecond:   "1.0s",
+		time.Second:                 "1.0s",
+		59949 * time.Millisecond:    "59.9s",
+		59950 * time.Millisecond:    "1m00s",
+		723 * time.Second:           "12m03s",
+		3599600 * time.Millisecond:  "1h00m",
+		3*time.Hour + 2*time.Minute: "3h02m",
+		51 * time.Hour:              "2d03h",
+		-time.Second:                "-1.0s",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("span(%v) = %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1000: "-1,000", -999: "-999", 45815: "45,815", -1 << 63: "-9,223,372,036,854,775,808"} {
+		if got := grouped(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"older_than", "match", "pid", "over", "wedged-actor"}
+	for name, want := range map[string]string{
+		"older-then": "older_than", "OVER": "over", "mathc": "match", "pdi": "pid", "wedgedactor": "wedged-actor", "x": "", "": "", "something": "",
+	} {
+		if got := Nearest(name, names); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestByHand(t *testing.T) {
+	guidance := "Text.\n\n```sh\nps -ef\nkill 7\n```\n\n```python\nno\n```\n\n- item:\n\n  ```console\n  $ ss\n  ```\n"
+	if got, want := byHand(guidance), "ps -ef\nkill 7\n  $ ss"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func FuzzCleanText(f *testing.F) {
+	for _, s := range []string{"plain", "a\x1b[31mb", "\xff\xfe", "tab\tline\n", "\u202eevil", "\u009b31m", "漢字", "\u2066x\u2069"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c := cleanText(s)
+		if !isClean(c) || !utf8.ValidString(c) {
+			t.Errorf("%q became %q", s, c)
+		}
+		if isClean(s) && c != s {
+			t.Errorf("clean %q was changed to %q", s, c)
+		}
+		if utf8.RuneCountInString(c) != utf8.RuneCountInString(s) {
+			t.Errorf("%q became %q: another length", s, c)
+		}
+	})
+}
+
+func FuzzDocs(f *testing.F) {
+	f.Add("Title\n\n    a\n      b\n")
+	f.Add("\n\t \n  x\n y")
+	f.Fuzz(func(_ *testing.T, doc string) {
+		title, guidance := splitDoc(doc)
+		_ = byHand(guidance)
+		_ = heading(cleanDoc(doc)) + title
+	})
+}
