@@ -42,8 +42,13 @@ func couldNotLook(ctx context.Context, name string, err error, rows []probe.Cove
 			b.remedy = row.Remedy // the last is the nearest to what failed
 		}
 	}
+	if b.remedy == "" && probe.Denied(err) {
+		b.remedy = asRoot
+	}
 	return b
 }
+
+const asRoot = "sudo runbook …"
 
 // ended reports whether err means that a process is not there any more, which
 // is a fact, and not blindness.

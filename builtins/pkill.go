@@ -90,16 +90,25 @@ func (w *world) mayClear(call *engine.Call, targets processList) error {
 	}
 	faulted := map[probe.ID]bool{}   // processes of trees with a fault
 	roots := map[probe.ID]*process{} // of these trees
+	below := map[probe.ID]bool{}     // members that are not the root of theirs
 	w.mu.Lock()
 	for _, t := range w.trees {
-		if t.it.faulted() {
-			roots[t.it.root.it.ID] = t.it.root
-			for _, p := range t.it.processes {
-				faulted[p.it.ID] = true
-			}
+		if !t.it.faulted() {
+			continue
+		}
+		root := t.it.root
+		roots[root.it.ID] = root
+		for _, p := range t.it.processes {
+			faulted[p.it.ID] = true
+			below[p.it.ID] = below[p.it.ID] || p != root
 		}
 	}
 	w.mu.Unlock()
+	for id := range roots {
+		if below[id] {
+			delete(roots, id) // a branch that the recipe made a tree of its own
+		}
+	}
 	for _, p := range targets {
 		if !faulted[p.it.ID] && !guilty[p.Subject().Key()] {
 			return &engine.Denied{Effect: engine.Kill, Reason: fmt.Sprintf("%s is spared: this run found no fault in its tree", p.Subject().Label())}
@@ -116,10 +125,7 @@ func (w *world) mayClear(call *engine.Call, targets processList) error {
 	return nil
 }
 
-// paused finds processes at a prompt: a person may sit there. Reading a
-// terminal is one sign; a line editor waits in select or poll before it reads,
-// with the terminal as standard input, and cannot be told from another wait of
-// that kind. So a few too many are spared, which force overrules.
+// paused finds processes at a prompt: a person may sit there.
 func (w *world) paused(call *engine.Call, targets processList) map[probe.ID]bool {
 	found := map[probe.ID]bool{}
 	for _, p := range targets {
@@ -133,7 +139,7 @@ func (w *world) paused(call *engine.Call, targets processList) map[probe.ID]bool
 		}
 		terminal := slices.ContainsFunc(open, func(f probe.FD) bool { return f.Num == 0 && f.Kind == "tty" })
 		for _, t := range threads {
-			if t.TID == p.it.PID && (t.Family == "tty" || t.Family == "poll" && terminal) {
+			if t.TID == p.it.PID && atPrompt(&t, terminal) {
 				found[p.it.ID] = true
 			}
 		}
@@ -141,9 +147,26 @@ func (w *world) paused(call *engine.Call, targets processList) map[probe.ID]bool
 	return found
 }
 
+// atPrompt reports whether a main thread waits for what a person types: it reads
+// a terminal, or is a line editor, which waits in select over descriptor 0
+// alone before it reads. Without the right to see that call any such wait
+// counts: force overrules a process that was spared in vain.
+func atPrompt(t *probe.Thread, terminal bool) bool {
+	switch {
+	case t.Family == "tty":
+		return true
+	case t.Family != "poll" || !terminal:
+		return false
+	case t.Syscall == "select" || t.Syscall == "pselect6":
+		return t.Args[0] == 1 // one more than the highest descriptor
+	default:
+		return t.Syscall == ""
+	}
+}
+
 // planView shows exactly what would be hit.
 func planView(plan probe.KillReport) event.View {
-	view := event.View{Kind: "table", Title: "Would be ended", Columns: []string{"process", "age", "signals", "command"}, Nodes: []event.Node{}}
+	view := event.View{Kind: "table", Title: "To be ended", Columns: []string{"process", "age", "signals", "command"}, Nodes: []event.Node{}}
 	row := func(p probe.Process, what string) {
 		subject := subjectOf(&p)
 		view.Nodes = append(view.Nodes, event.Node{ID: subject.Key(), Label: subject.Label(), Subject: &subject,
@@ -162,13 +185,41 @@ func planView(plan probe.KillReport) event.View {
 	return view
 }
 
-func newCleared(r probe.KillReport, at time.Time) starlark.Value {
-	return newRecord(clearedKind, &r, "", at)
+// cleared is what pkill returns: show(pkill(t)) draws it.
+type cleared struct{ record[*probe.KillReport] }
+
+func newCleared(r probe.KillReport, at time.Time) *cleared {
+	return &cleared{*newRecord(clearedKind, &r, "", at)}
 }
+
+// View tells of each process what became of it.
+func (c *cleared) View() event.View {
+	view := event.View{Kind: "table", Title: "Ended", Columns: []string{"process", "age", "what became of it"}, Nodes: []event.Node{}}
+	row := func(p probe.Process, what string) {
+		subject := subjectOf(&p)
+		view.Nodes = append(view.Nodes, event.Node{ID: subject.Key(), Label: subject.Label(), Subject: &subject, Cells: []string{subject.Label(), age(p.Age), what}})
+	}
+	for _, e := range c.it.Ended {
+		how := "ended by " + e.Rung
+		if !strings.HasPrefix(e.Rung, "SIG") {
+			how = "ended " + e.Rung
+		}
+		row(e.Process, fmt.Sprintf("%s after %s", how, e.After.Round(time.Millisecond)))
+	}
+	for _, s := range c.it.Survived {
+		row(s.Process, "survived: "+s.Why)
+	}
+	for _, r := range c.it.Refused {
+		row(r.Process, "spared: "+r.Why)
+	}
+	return view
+}
+
+var _ engine.Viewer = (*cleared)(nil)
 
 var clearedKind = &kind[*probe.KillReport]{
 	name: "cleared",
-	doc:  "What became of every process that was to end.",
+	doc:  "What became of every process that was to end. `show` draws it.",
 	text: func(r *probe.KillReport) string {
 		return fmt.Sprintf("%d ended, %d survived, %d refused", len(r.Ended), len(r.Survived), len(r.Refused))
 	},

@@ -106,7 +106,7 @@ func TestPkillEndsAFaultedTreeAndSparesTheOther(t *testing.T) {
 	a := newArena(t, twoTrees)
 	r := newRun(a).blamed(t, 101)
 	got := r.text(t, trees+`
-c = pkill(t1)
+c = pkill(t1, grace = "20ms")
 out = [sorted([(e.process.pid, e.rung) for e in c.ended]), c.survived, c.refused]`)
 	if !strings.HasPrefix(got, `[[(100, "SIGINT"), (101, `) || !strings.HasSuffix(got, "], [], []]") {
 		t.Errorf("got %s", got)
@@ -168,12 +168,30 @@ func TestPkillIsDenied(t *testing.T) {
 	}
 }
 
+func TestABranchIsNoSecondTree(t *testing.T) {
+	a := newArena(t, twoTrees)
+	r := newRun(a).blamed(t, 101)
+	globals, err := r.exec(trees + `
+tree(seen[101], [])
+c = pkill(t1, grace = "20ms")`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for _, n := range globals["c"].(engine.Viewer).View().Nodes {
+		rows = append(rows, strings.Join(n.Cells[:2], " ")+" "+strings.Fields(n.Cells[2])[2])
+	}
+	if want := []string{"app.py (pid 100) 10m00s SIGINT", "beta (pid 101) 9m00s SIGINT"}; !cmp.Equal(rows, want) {
+		t.Errorf("got %q, want %q", rows, want)
+	}
+}
+
 func TestPkillTakesOneOfSeveralTreesThatWasNamed(t *testing.T) {
 	for _, flag := range []string{"pid", "match"} {
 		a := newArena(t, twoTrees)
 		r := newRun(a).blamed(t, 101, 201)
 		r.given = map[string]bool{flag: true}
-		r.text(t, trees+"out = pkill(t2)")
+		r.text(t, trees+`out = pkill(t2, grace = "20ms")`)
 		if len(a.sent) == 0 || a.dead[100] || !a.dead[200] {
 			t.Errorf("--%s: sent %v", flag, a.sent)
 		}
@@ -185,7 +203,7 @@ func TestADryRunShowsThePlanAndSignalsNobody(t *testing.T) {
 	r := newRun(a).blamed(t, 101)
 	r.dryRun, r.refuse = true, true
 	got := r.text(t, trees+`
-c = pkill(t1)
+c = pkill(t1, grace = "20ms")
 out = [[p.process.pid for p in c.plan], c.plan[0].signals[0], c.ended]`)
 	if want := `[[100, 101], "SIGINT", []]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -235,7 +253,7 @@ func TestATreeWithAPersonAtAPromptIsSpared(t *testing.T) {
 	r := newRun(a).blamed(t, 101)
 	script := `
 seen = {p.pid: p for p in ps(match = "_subactor")}
-c = pkill(tree(seen[100], [seen[101]]), force = FORCE)
+c = pkill(tree(seen[100], [seen[101]]), grace = "20ms", force = FORCE)
 out = [[(x.process.pid, "prompt" in x.why) for x in c.refused], len(c.ended)]`
 	if got, want := r.text(t, strings.ReplaceAll(script, "FORCE", "False")), `[[(100, True), (101, True)], 0]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -245,6 +263,27 @@ out = [[(x.process.pid, "prompt" in x.why) for x in c.refused], len(c.ended)]`
 	}
 	if got, want := r.text(t, strings.ReplaceAll(script, "FORCE", "True")), `[[], 2]`; got != want {
 		t.Errorf("with force: got %s, want %s", got, want)
+	}
+}
+
+func TestWhoSitsAtAPrompt(t *testing.T) {
+	for _, test := range []struct {
+		what     string
+		thread   probe.Thread
+		terminal bool
+		want     bool
+	}{
+		{"reads a terminal", probe.Thread{Family: "tty"}, false, true},
+		{"a line editor", probe.Thread{Family: "poll", Syscall: "select", Args: [6]uint64{1}}, true, true},
+		{"the same, hidden from us", probe.Thread{Family: "poll"}, true, true},
+		{"select on other descriptors, started from a terminal", probe.Thread{Family: "poll", Syscall: "pselect6", Args: [6]uint64{9}}, true, false},
+		{"a socket with a timeout, started from a terminal", probe.Thread{Family: "poll", Syscall: "poll"}, true, false},
+		{"a loop that reads a pipe", probe.Thread{Family: "poll"}, false, false},
+		{"an idle actor, started from a terminal", probe.Thread{Family: "epoll"}, true, false},
+	} {
+		if got := atPrompt(&test.thread, test.terminal); got != test.want {
+			t.Errorf("%s: %t", test.what, got)
+		}
 	}
 }
 

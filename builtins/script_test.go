@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	starjson "go.starlark.net/lib/json"
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -37,7 +38,7 @@ type run struct {
 }
 
 func newRun(host probe.Host) *run {
-	return &run{table: Table(Options{Host: host}), names: starlark.StringDict{"time": startime.Module}, ctx: context.Background()}
+	return &run{table: Table(Options{Host: host}), names: starlark.StringDict{"time": startime.Module, "json": starjson.Module}, ctx: context.Background()}
 }
 
 func (r *run) call(b *engine.Builtin, thread *starlark.Thread) *engine.Call {

@@ -63,7 +63,7 @@ func readSockets(ctx context.Context, h probe.Host, of processList, outside, own
 			continue
 		}
 		rows, err := h.Sockets(ctx, p.it.PID, open[i])
-		probe.Cover(ctx, "ss", p.it.PID, err, "")
+		probe.Cover(ctx, "ss", p.it.PID, err, asRoot)
 		if err != nil && !ended(err) {
 			return nil, err
 		}

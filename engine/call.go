@@ -129,6 +129,9 @@ func (g *gate) enter() error {
 func (g *gate) confirm(effect Effect, what event.View) error {
 	s := g.step
 	what = cleanView(what)
+	if err := context.Cause(s.ctx); err != nil {
+		return err // it was asked to end: a builtin that heard nothing of it must not begin to act now
+	}
 	switch {
 	case effect != g.builtin.Effect:
 		return fmt.Errorf("%s: asked for the effect %s, but declares %q", g.builtin.Name, effect, g.builtin.Effect)
@@ -146,6 +149,9 @@ func (g *gate) confirm(effect Effect, what event.View) error {
 	}
 	if !yes {
 		return &Denied{Effect: effect, What: what, Reason: fmt.Sprintf("%s was refused", effect)}
+	}
+	if err := context.Cause(s.ctx); err != nil {
+		return err // a yes that came after Ctrl-C
 	}
 	if effect != Kill { // a yes to killing is a yes to these processes, not to the next ones
 		s.granted[effect] = true

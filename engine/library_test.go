@@ -176,7 +176,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	b := newBench(t)
 	for name, c := range map[string]struct{ source, want string }{
 		"too large":         {strings.Repeat("# comment\n", 60_000), "read x.star: larger than 524,288 bytes"},
-		"nested too deep":   {"\nx = " + strings.Repeat("(", 600), "x.star:2:1: brackets are nested deeper than 500"},
+		"nested too deep":   {"\nx = " + strings.Repeat("(", 6000), "x.star:2:82: excessive nesting"},
 		"escapes in a name": {"x = \x1b[31m\n", "x.star:1:5: unexpected input character '\\x1b'"},
 		"invalid UTF-8":     {"\"\"\"# T\xff\x9b\"\"\"\nx = \xff\n", "x.star:2:5:"},
 	} {

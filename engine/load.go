@@ -6,10 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"path"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -24,8 +21,8 @@ import (
 var dialect = &syntax.FileOptions{Set: true}
 
 const (
-	maxSource    = 512 << 10 // bytes; a recipe of thousands of lines has 100 kB
-	maxNesting   = 500       // brackets; the parser recurses, and Go cannot recover from a full stack
+	maxSource = 512 << 10 // bytes. A recipe of thousands of lines has 100 kB, and what a longer
+	// one could nest (1+1+1…) would fill the stack, from which Go cannot recover
 	maxLoadSteps = 2_000_000
 	loadDeadline = 10 * time.Second
 	loadGrace    = time.Second
@@ -165,10 +162,6 @@ func (l *loader) exec(ctx context.Context, m *module) error {
 	}
 	m.source = source
 	l.sources[m.shown] = source
-	if line := tooDeep(source); line > 0 {
-		at := syntax.MakePosition(&m.shown, int32(line), 1)
-		return LoadErrors{newLoadError(at, fmt.Sprintf("brackets are nested deeper than %d", maxNesting), nil, nil)}
-	}
 	m.syntax, err = dialect.Parse(m.shown, source, 0)
 	if err != nil {
 		return loadErrors(err, l.sources, nil)
@@ -232,112 +225,6 @@ func filePart(pos string) string {
 		}
 	}
 	return pos
-}
-
-// resolve finds what load(name) in m means: "lib/x.star" in the root of the
-// loading file, then in the embedded one; "./x.star" beside the file.
-func (l *loader) resolve(ctx context.Context, m *module, name string) (starlark.StringDict, error) {
-	var roots []*Root
-	var file string
-	switch {
-	case strings.HasPrefix(name, "./"):
-		file = path.Join(path.Dir(m.path), name)
-		roots = []*Root{m.root}
-	case strings.HasPrefix(name, "lib/"):
-		file = path.Clean(name)
-		roots = []*Root{m.root}
-		for i := range l.lib.Roots {
-			if r := &l.lib.Roots[i]; r.Embedded && r != m.root {
-				roots = append(roots, r)
-			}
-		}
-	default:
-		return nil, errors.New(`want "./x.star" for a file beside this one, or "lib/x.star"`)
-	}
-	if !fs.ValidPath(file) || file == "." {
-		return nil, errors.New("leads out of the recipes' directory")
-	}
-	var looked []string
-	for _, r := range roots {
-		if _, err := fs.Stat(r.FS, file); errors.Is(err, fs.ErrNotExist) {
-			looked = append(looked, r.place(file))
-			continue
-		}
-		got, err := l.load(ctx, moduleKey{r, file}, m)
-		if err != nil {
-			return nil, err
-		}
-		return got.globals, nil
-	}
-	return nil, fmt.Errorf("no such file: looked at %s%s", strings.Join(looked, ", "), l.didYouMean(roots, file))
-}
-
-func (r *Root) place(file string) string {
-	if r.Embedded {
-		return file + " (embedded)"
-	}
-	return r.shown(file)
-}
-
-func (l *loader) didYouMean(roots []*Root, file string) string {
-	var names []string
-	for _, r := range roots {
-		entries, _ := fs.ReadDir(r.FS, path.Dir(file))
-		for _, e := range entries {
-			if strings.HasSuffix(e.Name(), ".star") {
-				names = append(names, e.Name())
-			}
-		}
-	}
-	if n := Nearest(path.Base(file), names); n != "" {
-		return fmt.Sprintf(" (did you mean %s?)", path.Join(path.Dir(file), n))
-	}
-	return ""
-}
-
-// readSource reads a regular file of bounded size: a pipe in its place would
-// hang us, a device would fill the memory.
-func readSource(fsys fs.FS, name string) (string, error) {
-	info, err := fs.Stat(fsys, name)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", errors.New("not a regular file")
-	}
-	f, err := fsys.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSource+1))
-	if err != nil {
-		return "", err
-	}
-	if len(data) > maxSource {
-		return "", fmt.Errorf("larger than %s bytes", grouped(maxSource))
-	}
-	return string(data), nil
-}
-
-// tooDeep returns the first line on which brackets are nested beyond what the
-// parser may be given, or 0. It counts those in strings and comments as well,
-// which only makes it stricter than it must be.
-func tooDeep(source string) int {
-	depth, line := 0, 1
-	for i := range len(source) {
-		switch source[i] {
-		case '\n':
-			line++
-		case '(', '[', '{':
-			if depth++; depth > maxNesting {
-				return line
-			}
-		case ')', ']', '}':
-			depth = max(depth-1, 0)
-		}
-	}
-	return 0
 }
 
 // fileDoc is the string that a file begins with, or "".

@@ -234,6 +234,9 @@ func (r *run) close(s *Step, status event.Status, reason, detail string, took ti
 }
 
 func (r *run) finish(ctx context.Context) (event.RunFinished, error) {
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		r.interrupt(ctx) // also when the last step ended well just before it could heed it
+	}
 	counts := r.stream.tally()
 	outcome, reason := r.ending.outcome(counts)
 	f := event.RunFinished{Outcome: outcome, Reason: cleanText(reason), Counts: counts, Finished: r.now().Round(0)}

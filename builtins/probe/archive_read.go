@@ -16,12 +16,15 @@ import (
 
 // An archive comes from another machine, and perhaps from someone who means
 // harm: what is larger than any capture of ours is refused, not read.
-const (
-	maxFile    = 64 << 20  // bytes of one entry
-	maxArchive = 256 << 20 // bytes of all, unpacked: all of it is held in memory
-	maxEntries = 200_000
-	maxSamples = 16
-)
+type limits struct {
+	file    int64 // bytes of one entry
+	archive int64 // bytes of all, unpacked: all of it is held in memory
+	entries int
+}
+
+var ourLimits = limits{file: 64 << 20, archive: 256 << 20, entries: 200_000}
+
+const maxSamples = 16
 
 // OpenSnapshot reads the archive in a file.
 //
@@ -41,13 +44,15 @@ func OpenSnapshot(name string) (*Snapshot, error) {
 }
 
 // ReadSnapshot reads an archive that Save wrote, see OpenSnapshot.
-func ReadSnapshot(r io.Reader) (*Snapshot, error) {
+func ReadSnapshot(r io.Reader) (*Snapshot, error) { return readSnapshot(r, ourLimits) }
+
+func readSnapshot(r io.Reader, max limits) (*Snapshot, error) {
 	zr, err := gzip.NewReader(r)
 	if err != nil {
 		return nil, errors.New("not a capture: it does not begin as a gzip archive")
 	}
-	u := unpacker{entries: map[string]bool{}, samples: map[int]*Moment{}}
-	if err := u.read(tar.NewReader(&limited{zr, maxArchive})); err != nil {
+	u := unpacker{max: max, entries: map[string]bool{}, samples: map[int]*Moment{}}
+	if err := u.read(tar.NewReader(&limited{zr, max.archive})); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errors.New("the archive is cut short")
 		}
@@ -66,7 +71,7 @@ type limited struct {
 	left int64
 }
 
-var errTooLarge = fmt.Errorf("unpacks to more than %d MiB", maxArchive>>20)
+var errTooLarge = fmt.Errorf("unpacks to more than %d MiB", ourLimits.archive>>20)
 
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
@@ -81,6 +86,7 @@ func (l *limited) Read(p []byte) (int, error) {
 }
 
 type unpacker struct {
+	max     limits
 	meta    *SnapshotMeta
 	samples map[int]*Moment
 	entries map[string]bool
@@ -115,8 +121,8 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 		return u.count(name)
 	case h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeSymlink:
 		return fmt.Errorf("neither a file nor a link (type %q)", h.Typeflag)
-	case h.Size > maxFile:
-		return fmt.Errorf("larger than %d MiB", maxFile>>20)
+	case h.Size > u.max.file:
+		return fmt.Errorf("larger than %d MiB", ourLimits.file>>20)
 	case u.entries[name]:
 		return errors.New("stands there twice")
 	}
@@ -130,15 +136,15 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if u.bytes += int64(len(data)); u.bytes > maxArchive {
+	if u.bytes += int64(len(data)); u.bytes > u.max.archive {
 		return errTooLarge
 	}
 	return u.file(name, data)
 }
 
 func (u *unpacker) count(name string) error {
-	if len(u.entries) >= maxEntries {
-		return fmt.Errorf("more than %d entries", maxEntries)
+	if len(u.entries) >= u.max.entries {
+		return fmt.Errorf("more than %d entries", ourLimits.entries)
 	}
 	u.entries[name] = true
 	return nil

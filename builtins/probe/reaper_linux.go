@@ -38,6 +38,7 @@ type tree struct {
 	r        *reaper
 	pid      int
 	sessions map[int]bool // that were seen in it
+	over     bool         // nobody was left of it
 }
 
 // start begins to look after what start starts.
@@ -143,20 +144,25 @@ func (r *reaper) orphans() []life {
 }
 
 // owner says whose tree an orphan comes from: by its session; in a session
-// that nobody has seen, the only tree's. With several programs at once such an
-// orphan is ended with the last of them.
+// that nobody has seen, the only tree's that is not over. With several programs
+// at once such an orphan is ended with the last of them.
 func (r *reaper) owner(orphan life) *tree {
-	var last *tree
+	var only *tree
+	n := 0
 	for _, t := range r.trees {
-		if t.sessions[orphan.SID] {
+		switch {
+		case t.over:
+		case t.sessions[orphan.SID]:
 			return t
+		default:
+			only = t
+			n++
 		}
-		last = t
 	}
-	if len(r.trees) > 1 {
+	if n > 1 {
 		return nil
 	}
-	return last
+	return only
 }
 
 // reap takes the exit status of an orphan, through a pidfd: a pid alone could
@@ -185,6 +191,9 @@ func (r *reaper) children(pid int) ([]life, error) {
 }
 
 // living lists the tree's processes that have not ended, the program first.
+// When there are none the tree is over, and orphans that nobody claims are
+// left to the trees that are not: both under one lock, or two programs that end
+// together would leave them to each other.
 func (t *tree) living() []life {
 	t.r.mu.Lock()
 	defer t.r.mu.Unlock()
@@ -208,6 +217,7 @@ func (t *tree) living() []life {
 			todo = append(todo, children...)
 		}
 	}
+	t.over = len(living) == 0
 	return living
 }
 

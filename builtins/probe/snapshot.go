@@ -110,12 +110,24 @@ func (s *Snapshot) missing(m *Moment, q Question, pid int) error {
 	if f, ok := m.Failed[q]; ok {
 		return f
 	}
-	_, kept := slices.BinarySearch(s.Meta.PIDs, pid)
-	_, seen := slices.BinarySearch(m.LeftOut, pid)
-	if pid > 0 && !kept && !seen {
-		return fmt.Errorf("%s %s: %w", q.Op, q.About, fs.ErrNotExist)
+	err := ErrNotCaptured
+	if pid > 0 && !s.wasThere(m, pid) {
+		err = fs.ErrNotExist
 	}
-	return fmt.Errorf("%s %s: %w", q.Op, q.About, ErrNotCaptured)
+	return fmt.Errorf("%s %s: %w", q.Op, q.About, err)
+}
+
+// wasThere reports whether a process may have been there at that moment: it
+// was listed, or left out, or nobody listed proc then and it was seen in
+// another sample.
+func (s *Snapshot) wasThere(m *Moment, pid int) bool {
+	_, kept := slices.BinarySearch(s.Meta.PIDs, pid)
+	_, left := slices.BinarySearch(m.LeftOut, pid)
+	names, listed := m.Dirs["."]
+	if listed {
+		kept = slices.Contains(names, pidText(pid))
+	}
+	return kept || left
 }
 
 // ReadFile implements Host.

@@ -174,7 +174,8 @@ const (
 	inetDiagReqSize = 56
 	inetDiagIDSize  = 48
 	inetDiagMsgSize = 72
-	inetDiagInfo    = 2 // attribute: struct tcp_info
+	inetDiagInfo    = 2  // attribute: struct tcp_info
+	inetDiagULP     = 19 // attribute: what is layered on TCP, by name
 	inetDiagInode   = 68
 
 	everyTCPState = 1<<13 - 1
@@ -252,6 +253,9 @@ func inetRequest(family uint8, states uint32, id []byte) []byte {
 }
 
 // parseInetDiag turns one answer into a row without pid and fd.
+//
+// The queues of a Multipath TCP connection are unknown here: the row is that of
+// the path below it, whose own are empty while bytes wait above.
 func parseInetDiag(b []byte) (Socket, error) {
 	s := newSocket()
 	if len(b) < inetDiagMsgSize {
@@ -268,8 +272,12 @@ func parseInetDiag(b []byte) (Socket, error) {
 		s.Remote = hostPort(b[24:24+size], b[6:8])
 	}
 	s.Inode = uint64(binary.NativeEndian.Uint32(b[inetDiagInode:]))
+	multipath := false
 	eachAttribute(b[inetDiagMsgSize:], func(kind uint16, value []byte) {
-		if kind == inetDiagInfo {
+		switch kind {
+		case inetDiagULP:
+			multipath = bytes.Contains(value, []byte("mptcp\x00"))
+		case inetDiagInfo:
 			var info unix.TCPInfo // older kernels know fewer fields: the rest stays 0
 			copy(unsafe.Slice((*byte)(unsafe.Pointer(&info)), unsafe.Sizeof(info)), value)
 			s.tcpInfo(&info)
@@ -277,5 +285,8 @@ func parseInetDiag(b []byte) (Socket, error) {
 	})
 	s.State = tcpState(int(b[1]))
 	s.queues(int(binary.NativeEndian.Uint32(b[56:])), int(binary.NativeEndian.Uint32(b[60:])))
+	if multipath && !s.Listening() {
+		s.RecvQ, s.SendQ, s.Received = -1, -1, 0
+	}
 	return s, nil
 }

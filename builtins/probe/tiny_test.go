@@ -12,10 +12,10 @@ import (
 
 // tiny is a Host of a few files: enough for the probes of processes.
 type tiny struct {
-	files  map[string]string // "7/stat" → content; "denied" and "stuck" are errors
-	links  map[string]string
-	clock  Clock
-	reads  []string // paths that were read, in order
+	files map[string]string // "7/stat" → content; "denied" and "stuck" are errors
+	links map[string]string
+	clock Clock
+	reads []string // paths that were read, in order
 }
 
 // newTiny is a machine that booted an hour ago and that runbook (pid 900, under

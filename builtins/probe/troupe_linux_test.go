@@ -72,7 +72,7 @@ func play(spec string) {
 		cmd.Env = append(os.Environ(), "PROBE_ROLE="+child)
 		cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: role == "detach"}
-		pids := start(cmd)
+		pids := launch(cmd)
 		said = append(said, pids...)
 		children = append(children, cmd)
 	}
@@ -100,7 +100,7 @@ func play(spec string) {
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), "PROBE_ROLE=deaf")
 		cmd.Stdin = os.Stdin
-		start(cmd)
+		launch(cmd)
 	case "wait-for-orphan":
 		orphan, _ := strconv.Atoi(said[len(said)-1])
 		for syscall.Kill(orphan, 0) == nil {
@@ -131,9 +131,9 @@ func roles(list string) []string {
 	return out
 }
 
-// start waits until a program says that it is ready, and returns the pids that
+// launch starts a program, waits until a program says that it is ready, and returns the pids that
 // it names: its own, and those of its children.
-func start(cmd *exec.Cmd) []string {
+func launch(cmd *exec.Cmd) []string {
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -75,9 +75,16 @@ func Doing(t *Thread) string {
 func (w *waiting) onSocketCall(p *Pair, t *Thread, e Edge) []Edge {
 	e.Kind = Doing(t)
 	e.HolderText = "an unknown peer"
+	if e.Kind == "connect" {
+		if l := w.fullListener(p); l != nil {
+			e.HolderText = ""
+			w.outside(&e, l.PID)
+			e.Facts = append(e.Facts, socketFacts(l)...)
+		}
+	}
 	for i := range p.Second.Sockets {
 		s := &p.Second.Sockets[i]
-		if s.FD != t.FD {
+		if s.FD != t.FD || s.Remote == "" {
 			continue
 		}
 		if s.PeerPID == p.Second.Process.PID {
@@ -113,6 +120,25 @@ func (w *waiting) listener(s *Socket) *Socket {
 		return found[0]
 	}
 	return nil
+}
+
+// fullListener finds the one UNIX listener of the other processes whose backlog
+// is full. A UNIX socket that is being connected does not say whom it dials;
+// only a full backlog makes connect wait, and mostly there is one of these.
+func (w *waiting) fullListener(p *Pair) *Socket {
+	var full *Socket
+	for _, ls := range w.listeners {
+		for _, l := range ls {
+			if l.Family != "unix" || l.PID == p.Second.Process.PID || l.AcceptQ <= 0 || l.AcceptQ < l.Backlog {
+				continue
+			}
+			if full != nil {
+				return nil
+			}
+			full = l
+		}
+	}
+	return full
 }
 
 // onChild: wait4(pid), waitid(P_PID|P_PIDFD), or any child.

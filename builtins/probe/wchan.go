@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 )
@@ -25,7 +26,7 @@ var wchanSuffix = regexp.MustCompile(`\.(constprop|isra|part|cold|llvm|lto_priv|
 // CleanWchan returns the function of /proc/PID/wchan without such suffixes; ""
 // for the "0" that says both "doesn't sleep" and "you may not know".
 func CleanWchan(b []byte) string {
-	name := strings.TrimSpace(Clean(b))
+	name := Clean(bytes.TrimSpace(b))
 	if name == "0" {
 		return ""
 	}
@@ -148,7 +149,7 @@ var wchanFamilies = families(map[string]string{
 	"vfork":        "kernel_clone _do_fork do_fork wait_for_vfork_done",
 	"stopped":      "do_signal_stop do_jobctl_trap",
 	"traced":       "ptrace_stop ptrace_do_notify ptrace_notify",
-	"frozen":       "do_freezer_trap __refrigerator",
+	"frozen":       "do_freezer_trap __refrigerator get_signal", // 6.18 inlines the trap into get_signal, which sleeps nowhere else
 	"tty":          "n_tty_read n_tty_write tty_read tty_write tty_wait_until_sent tty_write_lock tty_ldisc_ref_wait",
 	"disk": "io_schedule folio_wait_bit folio_wait_bit_common wait_on_page_bit wait_on_page_bit_common wait_on_page_bit_killable folio_wait_writeback " +
 		"__lock_page __folio_lock bit_wait_io wait_on_buffer __wait_on_buffer submit_bio_wait balance_dirty_pages balance_dirty_pages_ratelimited_flags " +

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -30,11 +31,11 @@ func readConfig() (config, error) {
 	}
 	name := filepath.Join(dir, "config.toml")
 	b, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return c, nil
 	}
 	if err != nil {
-		return c, fmt.Errorf("config: %w", err)
+		return c, usageBecause(fmt.Errorf("config: %w", err))
 	}
 	return parseConfig(name, b)
 }

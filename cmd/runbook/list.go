@@ -140,13 +140,14 @@ func (d *door) printList(rows []listed, width int) {
 			text += ")"
 		}
 		// Names are never cut: people type them.
-		room := max(width-wide-4, 20)
-		for i, line := range strings.Split(ansi.Wordwrap(printable(text), room, ""), "\n") {
-			name := r.Name
-			if i > 0 {
-				name = ""
-			}
+		text, name := printable(text), r.Name
+		if width < wide+28 {
+			fmt.Fprintf(d.out, "  %s\n    %s\n", name, strings.ReplaceAll(ansi.Wrap(text, width-4, ""), "\n", "\n    "))
+			continue
+		}
+		for line := range strings.SplitSeq(ansi.Wrap(text, width-wide-4, ""), "\n") {
 			fmt.Fprintf(d.out, "  %-*s  %s\n", wide, name, line)
+			name = ""
 		}
 	}
 }

@@ -12,6 +12,7 @@ type scenario struct {
 	form  string // argv (default), title, mp_spawn, mp_forkserver
 	net   string // tcp (default), unix
 	tree  node
+	app   string // mode of testdata/live/real/app.py, instead of a tree of stand-ins
 	steps string // one a line: WHO VERB WORDS
 	until string // one a line: WHO STATES
 	world world
@@ -46,6 +47,14 @@ type node struct {
 	Style    string `json:"style,omitempty"`   // trio (default) or asyncio
 	Stdout   string `json:"stdout,omitempty"`  // "pipe": read, or not, by the parent
 	Backlog  int    `json:"backlog,omitempty"` // of the listener
+}
+
+func (n node) size() int {
+	size := 1
+	for _, c := range n.Children {
+		size += c.size()
+	}
+	return size
 }
 
 func actor(name string, children ...node) node { return node{Name: name, Children: children} }

@@ -54,6 +54,12 @@ func TestLiveScenarios(t *testing.T) {
 		results = append(results, plan(t, wedged, false)...)
 		results = append(results, plan(t, healthy, true)...)
 	}
+	s.score(t, results)
+}
+
+// score plays the scenarios, a few at once, and reports each as a subtest and
+// all as one table.
+func (s *stage) score(t *testing.T, results []*result) {
 	queue := make(chan *result)
 	var workers sync.WaitGroup
 	for range atOnce {
@@ -63,7 +69,8 @@ func TestLiveScenarios(t *testing.T) {
 			}
 		})
 	}
-	for _, r := range results {
+	// Large trees first: they take longest.
+	for _, r := range slices.SortedStableFunc(slices.Values(results), func(a, b *result) int { return b.tree.size() - a.tree.size() }) {
 		queue <- r
 	}
 	close(queue)
@@ -82,6 +89,11 @@ func TestLiveScenarios(t *testing.T) {
 		})
 	}
 	t.Log("\n" + table(results))
+	if at := os.Getenv("RUNBOOK_LIVE_SCORE"); at != "" { // go test shows no log of what passed
+		if err := appendTo(at, t.Name()+"\n"+table(results)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func plan(t *testing.T, scenarios []scenario, healthy bool) []*result {
@@ -217,6 +229,18 @@ func readReport(stdout string) (*report, error) {
 		return nil, fmt.Errorf("schema is %q", r.Schema)
 	}
 	return &r, nil
+}
+
+func appendTo(path, text string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString(text); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
 }
 
 // table is the score: what CI prints.

@@ -26,6 +26,7 @@ type stage struct {
 	binary  string
 	scripts string
 	python  string
+	tractor string              // an interpreter that has it
 	as      *syscall.Credential // nil: as ourselves
 }
 
@@ -223,6 +224,11 @@ func (s *stage) setting(sc *scenario) (map[string]any, string) {
 		"tree": sc.tree, "form": or(sc.form, "argv"), "net": or(sc.net, "tcp"),
 		"steps": lines(sc.steps), "until": lines(sc.until),
 		"subreaper": !sc.world.noSubreaper, "ignore_sigint": sc.world.ignoreSigint,
+	}
+	if sc.app != "" {
+		spec["tree"] = actor("root")
+		spec["python"] = s.tractor
+		spec["program"] = []string{filepath.Join(s.scripts, "real", "app.py"), sc.app}
 	}
 	root := os.Geteuid() == 0 && s.as == nil
 	if sc.world.netns {

@@ -70,6 +70,11 @@ func parseRun(conf *config, args []string, lookup func(name string) (*engine.Rec
 	}
 	recipe, err := lookup(ours.Arg(0))
 	if err != nil {
+		// Whoever tells the tale still wants to know of --json and --record.
+		args = ours.Args()[1:]
+		ours.SetInterspersed(true)
+		ours.ParseErrorsAllowlist.UnknownFlags = true
+		_ = ours.Parse(args)
 		return r, err
 	}
 	r.recipe = recipe

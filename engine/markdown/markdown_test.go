@@ -82,3 +82,104 @@ func check(t *testing.T, got string, width int) {
 		}
 	}
 }
+
+func TestMarksOfMarkdownAreGoneInPlain(t *testing.T) {
+	got := Plain("# Title\n\nOne *two*\n`three` [four](http://x).\n\n- a\n- b\n\n```sh\nps -e | grep x\n```\n")
+	want := "Title\n\nOne two three four.\n\na\nb\n\nps -e | grep x"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestControlCharactersDoNotReachTheTerminal(t *testing.T) {
+	for _, md := range []string{
+		"\x1b[2Jraw", "entity &#27;[2J", "hex &#x1b;[2J", "no semicolon &#27 [2J", "twice &amp;#27;[2J", "C1 &#155;31m \u009b31m", "`&#27;[2J`",
+		"[a &#27;](http://x/&#27;)", "| &#27;[2J |\n|---|\n| &#x9b; |\n", "![&#27;](&#27;)", "<b>&#27;[2J</b>", "```\n&#27;[2J \x1b[2J\n```", "\xff\xfe",
+	} {
+		for _, color := range []bool{true, false} {
+			got, err := Render(md, Options{Width: 60, Color: color})
+			if err != nil {
+				t.Errorf("%q: %v", md, err)
+			}
+			check(t, got, 60)
+			if strings.Contains(got, "\x1b[2J") || !color && strings.Contains(got, "\x1b") {
+				t.Errorf("%q became %q", md, got)
+			}
+		}
+	}
+}
+
+func TestParagraphsAreFilledWhereverTheSourceBreaks(t *testing.T) {
+	got, err := Render("one\ntwo\n  three `four\nfive`\n\n> six\n> seven\n\n- eight\n  nine\n\nhard  \nbreak\n", Options{Width: 60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "  one two three `four five`\n\n  | six seven\n\n  • eight nine\n\n  hard\n  break"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestFencesHideTables(t *testing.T) {
+	for _, tc := range []struct {
+		md   string
+		want int
+	}{
+		{"a | b\n--|--\nc | d\n", 1},
+		{"```\na | b\n--|--\nc | d\n```\n", 0},
+		{"a | b\n\n--|--\n", 0},
+		{"text\n\n| a | b |\n|:--|--:|\n| c \\| d | e |\n\nmore\n\n| x |\n|---|\n| y |\n", 2},
+	} {
+		n := 0
+		for _, p := range split(tc.md) {
+			if p.table != nil {
+				n++
+			}
+		}
+		if n != tc.want {
+			t.Errorf("%q has %d tables, want %d", tc.md, n, tc.want)
+		}
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	f.Add(guide, uint8(40))
+	f.Add("&#27;[2J &amp;#x1b;]0;t\x07 \x9b", uint8(20))
+	f.Add("> - 1. > | a |\n|---|\n| b |\n", uint8(20))
+	f.Add(strings.Repeat("> ", 50)+"deep", uint8(30))
+	f.Add("日本語のとても長い単語 **日本語のとても長い単語** `日本語のとても長い単語`", uint8(21))
+	f.Add("# \x1b\n***\n[a]: <b>\n[a]\n- [x] done\n~~gone~~ www.example.org", uint8(80))
+	f.Fuzz(func(t *testing.T, md string, width uint8) {
+		w := 20 + int(width)%101
+		for _, o := range []Options{{Width: w}, {Width: w, Color: true}} {
+			got, err := Render(md, o)
+			if err != nil {
+				continue // said, not crashed
+			}
+			check(t, got, w)
+		}
+	})
+}
+
+// hundred is a recipe's guidance of a hundred lines.
+var hundred = strings.Repeat(guide, 100/strings.Count(guide, "\n")+1)
+
+// BenchmarkRender draws a hundred lines; "first" includes making the renderer,
+// as every run of `runbook docs` does.
+func BenchmarkRender(b *testing.B) {
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			renderers.Clear()
+			if _, err := Render(hundred, Options{Width: 80, Color: true}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := Render(hundred, Options{Width: 80, Color: true}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -199,4 +199,3 @@ func clockTime(s string, zone *time.Location) string {
 	}
 	return t.In(zone).Format("15:04:05.000")
 }
-

@@ -58,16 +58,18 @@ func (p *page) chain(edges []event.Edge, at func(id string) []span) {
 	seen := map[string]bool{edges[0].From: true}
 	for _, e := range edges {
 		line := append([]span{spaces(2)}, p.arrowTo(e, at)...)
+		var again []span // a circle closes
 		if seen[e.To] {
-			line = append(line, spaces(1), span{p.again, red})
+			again = []span{spaces(1), {p.again, bold}}
 		}
 		seen[e.To] = true
+		line = append(line, again...)
 		if widthOf(line) <= p.width {
 			p.line(line...)
 			continue
 		}
 		bare := event.Edge{To: e.To, Certain: e.Certain}
-		p.flow(2, 6, p.arrowTo(bare, at), p.width)
+		p.flow(2, 6, append(p.arrowTo(bare, at), again...), p.width)
 		p.flow(6, 6, []span{{e.Label, plain}}, p.width)
 	}
 }

@@ -14,6 +14,11 @@ import (
 
 // encodeLine appends e as one line of JSON.
 func encodeLine(b *bytes.Buffer, e event.Event) error {
+	if e.Found != nil {
+		line, err := appendFound(b.AvailableBuffer(), e)
+		b.Write(line)
+		return err
+	}
 	return encodeJSON(b, e, "")
 }
 
@@ -60,9 +65,7 @@ func escape(b []byte) []byte {
 		r, n := utf8.DecodeRune(b)
 		if r >= 0x7f && unsafeRune(r) && r <= 0xffff {
 			out = append(out, `\u`...)
-			hex := strconv.FormatInt(int64(r), 16)
-			out = append(out, "0000"[len(hex):]...)
-			out = append(out, hex...)
+			out = append(out, hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 		} else {
 			out = append(out, b[:n]...)
 		}

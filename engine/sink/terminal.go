@@ -332,7 +332,7 @@ func (p *page) clip(text string) string {
 // footer is the outcome in one line.
 func (p *page) footer(s *story) {
 	p.blank()
-	outcome, reason := event.Outcome("cut off"), "the record ends here, the run did not"
+	outcome, reason := event.Outcome("cut off"), "nothing is known of what came after"
 	if s.finished != nil {
 		outcome, reason = s.finished.Outcome, s.finished.Reason
 	}

@@ -6,8 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
 	"runbook/engine/event"
@@ -65,5 +70,181 @@ func TestTerminalAtEveryWidth(t *testing.T) {
 				golden(t, name, draw(t, wedged(), look.opt))
 			})
 		}
+	}
+}
+
+func TestVerboseShowsGuidanceAndCalls(t *testing.T) {
+	golden(t, "wedged.100.verbose", draw(t, wedged(), sink.TerminalOptions{Width: 100, Unicode: true, Verbose: 1}))
+}
+
+func TestARunThatWasCutOffSaysSo(t *testing.T) {
+	var events []event.Event
+	for _, e := range wedged() {
+		if e.StepFinished != nil && e.StepFinished.Name == "blame" {
+			break // killed before the step of the findings ended
+		}
+		events = append(events, e)
+	}
+	golden(t, "cut-off.80.plain", draw(t, events, sink.TerminalOptions{Width: 80, Unicode: true}))
+}
+
+// TestViews draws what the fixture has not: a circle, a forest, tables.
+func TestViews(t *testing.T) {
+	one, two, three := actor("one", 101), actor("two", 102), actor("three", 103)
+	ring := event.View{
+		Kind: "graph", Title: "A circle, and one who waits for it",
+		Nodes: []event.Node{node(one, ""), node(two, ""), node(three, "")},
+		Edges: []event.Edge{
+			{From: one.Key(), To: two.Key(), Kind: "send", Label: "blocked sending on fd 9", Certain: true, Unchanged: true},
+			{From: two.Key(), To: one.Key(), Kind: "send", Label: "blocked sending on fd 7", Certain: true, Unchanged: true},
+			{From: three.Key(), To: one.Key(), Kind: "unread", Label: "300 bytes unread on fd 8", Certain: false, Unchanged: true},
+		},
+	}
+	forest := event.View{Kind: "tree", Title: "Two roots, an orphan, a ring that only a broken stream has", Columns: []string{"state"}, Nodes: []event.Node{
+		node(one, "", "R"), node(two, one.Key(), "S"), node(three, "process:7@gone", "S"),
+		{ID: "x", Parent: "y", Label: "x", Cells: []string{"?"}}, {ID: "y", Parent: "x", Label: "y"},
+	}}
+	crowd := event.View{Kind: "tree", Title: "A crowd", Nodes: []event.Node{node(one, "")}}
+	for i := range 100 {
+		crowd.Nodes = append(crowd.Nodes, node(actor(fmt.Sprintf("worker-%d", i), 1000+i), one.Key()))
+	}
+	crowd.Nodes = append(crowd.Nodes, node(two, one.Key()))
+	table := event.View{Kind: "table", Title: "Locks", Columns: []string{"bytes", "holder", "path"}, Nodes: []event.Node{
+		{Label: "flock", Cells: []string{"12", "one (pid 101)", "/var/lib/thing/a lock with a rather long name.lock"}},
+		{Label: "fcntl", Cells: []string{"4,096", "two (pid 102)", "/run/b"}},
+	}}
+	deadlock := event.Finding{
+		Verdict: event.Fault, Rule: "wedged-actor/deadlock", Title: "`one` and `two` wait for each other",
+		About: &one, Members: []event.Subject{one, two}, Victims: []event.Subject{three},
+		Means: "Each waits for the next:\n\n- one: blocked sending on fd 9\n- two: blocked sending on fd 7\n",
+	}
+	var b builder
+	b.emit(event.Event{RunStarted: &event.RunStarted{Recipe: "views"}})
+	for _, v := range []event.View{ring, forest, crowd, table, {Kind: "graph", Title: "Nobody"}} {
+		b.emit(event.Event{Shown: &v})
+	}
+	b.emit(event.Event{Found: &deadlock})
+	for i := range 3 {
+		b.emit(event.Event{Found: &event.Finding{Verdict: event.Note, Rule: "views/same", Title: fmt.Sprintf("note %d", i+1), Do: "Read this once."}})
+	}
+	b.emit(event.Event{Said: &event.Said{Text: "printed by\nthe recipe"}})
+	b.emit(event.Event{RunFinished: &event.RunFinished{Outcome: event.Faults, Finished: b.at}})
+	for _, width := range []int{40, 80} {
+		golden(t, fmt.Sprintf("views.%d.plain", width), draw(t, b.events, sink.TerminalOptions{Width: width, Unicode: true}))
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	for _, tc := range []struct {
+		finished event.RunFinished
+		want     string
+	}{
+		{event.RunFinished{Outcome: event.Clean}, "ok clean - no findings - 0ms"},
+		{event.RunFinished{Outcome: event.Incomplete, Reason: "no actor tree matches"}, "? incomplete: no actor tree matches - no findings - 0ms"},
+		{event.RunFinished{Outcome: event.Failed, Reason: "step trees failed"}, "!! failed: step trees failed - no findings - 0ms"},
+		{event.RunFinished{Outcome: event.Interrupted, Reason: "interrupt"}, "o interrupted: interrupt - no findings - 0ms"},
+	} {
+		var b builder
+		b.emit(event.Event{RunStarted: &event.RunStarted{Recipe: "r"}})
+		tc.finished.Finished = b.at
+		b.emit(event.Event{RunFinished: &tc.finished})
+		if got := draw(t, b.events, sink.TerminalOptions{Width: 80}); !strings.HasSuffix(got, "\n"+tc.want+"\n") {
+			t.Errorf("want the last line %q in\n%s", tc.want, got)
+		}
+	}
+}
+
+func TestDrawShowsAViewByItself(t *testing.T) {
+	var b bytes.Buffer
+	v := event.View{Kind: "table", Title: "Would be ended", Columns: []string{"pid"}, Nodes: []event.Node{{Label: "be\x1b[31mta", Cells: []string{"42"}}}}
+	if err := sink.Draw(&b, v, sink.TerminalOptions{Width: 40, Unicode: true}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "Would be ended\n           pid\nbe\ufffd[31mta   42\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+}
+
+var ours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// harmless holds what the terminal sink promises of any text: no line wider
+// than the page, no control character but our own colours.
+func harmless(t *testing.T, text string, width int, ascii bool) {
+	t.Helper()
+	for _, l := range strings.Split(text, "\n") {
+		if n := ansi.StringWidth(l); n > width {
+			t.Errorf("%d columns of %d: %q", n, width, l)
+		}
+		for _, r := range ours.ReplaceAllString(l, "") {
+			if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' || ascii && r > '~' {
+				t.Errorf("%U reaches the terminal: %q", r, l)
+			}
+		}
+		if !utf8.ValidString(l) {
+			t.Errorf("not UTF-8: %q", l)
+		}
+	}
+}
+
+// poisoned puts s wherever the fixture has text.
+func poisoned(s string) []event.Event {
+	who := event.Subject{Type: "process", PID: 7, Name: s, Cmdline: []string{s}, StartTime: s}
+	n := event.Node{ID: who.Key(), Label: s, Cells: []string{s, s, s}}
+	var b builder
+	b.emit(event.Event{RunStarted: &event.RunStarted{ID: s, Recipe: s, Title: s, Digest: s, Origin: s, Tool: s, Host: s, From: s, Grants: []string{s}, Params: event.Fields{{Name: s, Value: s}},
+		Plan: []event.Planned{{Name: "a", Title: s, Guidance: s}}}})
+	b.emit(event.Event{Said: &event.Said{Text: s}})
+	b.step("a", s, time.Second, func() {
+		b.call(s, s, time.Second, 1)
+		b.emit(event.Event{Progressed: &event.Progressed{Text: s}})
+		b.emit(event.Event{Covered: &event.Coverage{Probe: s, PID: 1, Status: "denied", Detail: s, Remedy: s}})
+		for _, kind := range []string{"tree", "graph", "table"} {
+			b.emit(event.Event{Shown: &event.View{Kind: kind, Title: s, Columns: []string{s, s}, Nodes: []event.Node{n, {ID: s, Parent: n.ID, Label: s, Cells: []string{s}}},
+				Edges: []event.Edge{{From: s, To: n.ID, Label: s}, {From: n.ID, To: s, Label: s, Certain: true}}}})
+		}
+		for _, verdict := range []event.Verdict{event.Fault, event.Warn, event.Unknown, event.RuleOut, event.Note} {
+			b.emit(event.Event{Found: &event.Finding{Verdict: verdict, Rule: s, Title: s, About: &who, Victims: []event.Subject{who, who}, Members: []event.Subject{who, who},
+				Means: s, Do: s, Because: s, Pos: s, Evidence: []event.Fields{{{Name: "type", Value: s}, {Name: "at", Value: s}, {Name: s, Value: []any{s, event.Fields{{Name: s, Value: s}}}}}}}})
+		}
+	})
+	b.emit(event.Event{StepFinished: &event.StepFinished{Name: s, Title: s, Status: event.StatusFailed, Reason: s, Detail: s}})
+	b.emit(event.Event{RunFinished: &event.RunFinished{Outcome: event.Failed, Reason: s, Finished: b.at}})
+	return b.events
+}
+
+func FuzzTerminal(f *testing.F) {
+	for _, s := range []string{
+		"", "plain", "\x1b[31mred\x1b[0m", "a\x1b]0;title\x07b", "\u009b31mC1", "\xff\xfe", "line\nbreak\r\nand\rreturn", "tab\tstop\v\f",
+		"right\u202eto left", "e\u0301\u0301\u0301 \u200d\ufe0f", "👩‍👩‍👧 family 🇩🇪🇩 ☺️", "日本語のとても長い単語がここにあります。日本語のとても長い単語", strings.Repeat("w", 500),
+		"**bold `code** mix` * `", "```\ncode\n", "- item\n  1. two\n\n    indented", "&#27;[2J &amp;#27; &#x9b;", "| a | b |\n|---|---|\n| \x1b | d |\n", "\u00a0\u2028\u2029\u00ad",
+		"<b>html</b> <!-- \x1b --> [link](http://\x1b) ![i](x)", "﷽﷽﷽﷽﷽", "\u0300leading",
+	} {
+		f.Add(s, uint8(60))
+	}
+	f.Fuzz(func(t *testing.T, s string, width uint8) {
+		w := 20 + int(width)%181
+		for _, opt := range []sink.TerminalOptions{
+			{Width: w},
+			{Width: w, Unicode: true, Color: true, Verbose: 1},
+		} {
+			events := poisoned(s)
+			harmless(t, draw(t, events, opt), w, !opt.Unicode)
+		}
+		opt := sink.TerminalOptions{Width: w, Unicode: true, Live: true}
+		live := draw(t, poisoned(s), opt)
+		for _, l := range regexp.MustCompile("\r\x1b\\[K").Split(live, -1) {
+			harmless(t, l, w, false)
+		}
+	})
+}
+
+func TestAnAbsurdlyDeepTreeIsDrawn(t *testing.T) {
+	v := event.View{Kind: "tree"}
+	for i := range 50_000 {
+		v.Nodes = append(v.Nodes, event.Node{ID: fmt.Sprint(i + 1), Parent: fmt.Sprint(i), Label: "n"})
+	}
+	var b bytes.Buffer
+	if err := sink.Draw(&b, v, sink.TerminalOptions{Width: 40}); err != nil || strings.Count(b.String(), "\n") != len(v.Nodes) {
+		t.Errorf("%d lines, error %v", strings.Count(b.String(), "\n"), err)
 	}
 }

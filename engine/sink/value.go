@@ -60,7 +60,7 @@ func (p *page) value(v any) string {
 // took is a span of time to the two figures that matter: 12ms, 1.2s, 2m05s, 3h10m.
 func took(d time.Duration) string {
 	switch {
-	case d < 0:
+	case d <= 0:
 		return "0ms"
 	case d < time.Millisecond:
 		return strconv.FormatInt(d.Microseconds(), 10) + "us"

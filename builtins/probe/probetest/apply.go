@@ -218,7 +218,7 @@ func (w *world) process(pid int, rest []string) error {
 		if p.ppid, err = strconv.Atoi(rest[0]); err != nil {
 			return fmt.Errorf("parent %q: not a pid", bare(rest[0]))
 		}
-		if p.args, err = split2(bare(rest[2])); err != nil {
+		if p.args, err = argv(bare(rest[2])); err != nil {
 			return err
 		}
 		state := rest[1]
@@ -261,22 +261,25 @@ func (w *world) process(pid int, rest []string) error {
 	return o.read(known)
 }
 
-// split2 splits a command line at blanks, with '…' around arguments that have some.
-func split2(s string) ([]string, error) {
+// argv splits a command line at blanks. An argument with blanks stands in '…':
+// it ends at a ' with a blank or nothing behind, so that Python's tuples need
+// no escapes.
+func argv(s string) ([]string, error) {
 	if strings.HasPrefix(s, "_subactor[") {
 		return []string{s}, nil
 	}
 	var args []string
 	for s = strings.TrimLeft(s, " "); s != ""; s = strings.TrimLeft(s, " ") {
+		end := " "
 		if s[0] == '\'' {
-			arg, rest, ok := strings.Cut(s[1:], "'")
-			if !ok {
+			s, end = s[1:], "' "
+		}
+		arg, rest, found := strings.Cut(s, end)
+		if !found && end == "' " {
+			if arg, found = strings.CutSuffix(s, "'"); !found {
 				return nil, errors.New("command line: a ' that does not end")
 			}
-			args, s = append(args, arg), rest
-			continue
 		}
-		arg, rest, _ := strings.Cut(s, " ")
 		args, s = append(args, arg), rest
 	}
 	return args, nil

@@ -21,8 +21,8 @@
 //	PID PPID STATE "COMMAND LINE" [option…]
 //
 // STATE is a letter as in ps. The command line is split at blanks, with '…'
-// around an argument that has some; one that begins with _subactor[ is a title,
-// and one argument. Options:
+// around an argument that has some: --uid '('beta', 'uuid')'. One that begins
+// with _subactor[ is a title, and one argument. Options:
 //
 //	comm=python3   its name; of argv[0] otherwise
 //	uid=1000       age=10m        cpu=1.5s       tracer=99

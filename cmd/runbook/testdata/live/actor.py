@@ -5,16 +5,13 @@ file; the actor looks for the next one from a timer, so that no control channel
 is left among its descriptors when the story is told.
 """
 import json
-import multiprocessing
 import os
 import shlex
 import subprocess
 import sys
 import time
-import uuid
 from urllib.parse import quote
 
-import loop as loops
 from loop import IN, OUT, Conn, Loop, dial, listen
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -65,6 +62,11 @@ class World:
         return None
 
 
+def uuid4():
+    x = os.urandom(16).hex()
+    return f"{x[:8]}-{x[8:12]}-4{x[13:16]}-8{x[17:20]}-{x[20:]}"
+
+
 class Actor:
     def __init__(self, name, parent=None):
         self.world = World()
@@ -108,6 +110,7 @@ class Actor:
         node = self.world.node(name)
         form, extra = self.spec["form"], {}
         if form.startswith("mp_"):
+            import multiprocessing  # which takes longer to import than all the rest
             ctx = multiprocessing.get_context(form[3:])
             kid = ctx.Process(target=child, args=(name, self.addr))
             kid.start()
@@ -115,7 +118,7 @@ class Actor:
             if node.get("stdout") == "pipe":
                 extra["stdout"] = subprocess.PIPE
             addr = os.path.split(self.addr) if isinstance(self.addr, str) else self.addr
-            args = [sys.executable, "-m", "tractor._child", "--uid", str((name, str(uuid.uuid4()))),
+            args = [sys.executable, "-m", "tractor._child", "--uid", str((name, uuid4())),
                     "--parent_addr", str(addr)] + (["--title"] if form == "title" else [])
             # A wiped environment (see title.py) can't be inherited by itself.
             kid = subprocess.Popen(args, env={**os.environ, **env}, **extra)

@@ -36,7 +36,7 @@ class Keeper:
         self.dir = tempfile.mkdtemp(prefix="rb-")
         self.kept = []
         self.excused = set()  # who will not say that it is quiet
-        self.deadline = time.monotonic() + spec.get("patience", 30)
+        self.deadline = time.monotonic() + spec.get("patience", 60)
         self.frozen = None
         self.addresses = {}
 
@@ -88,7 +88,7 @@ class Keeper:
         self.write("spec.json", json.dumps(self.spec))
         null = open(os.devnull, "r+b")
         log = open(self.file("log"), "wb")
-        env = {**os.environ, "RUNBOOK_LIVE": self.dir, "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {**os.environ, "RUNBOOK_LIVE": self.dir, "TMPDIR": self.dir, "PYTHONDONTWRITEBYTECODE": "1"}
         env.pop("PYTHONPATH", None)
         ignore = (lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if self.spec.get("ignore_sigint") else None
         program = self.spec.get("program")

@@ -76,8 +76,10 @@ class Loop:
             events = self.handlers[fd]()
             if events is None:
                 self.handlers.pop(fd, None)
-            elif self.style != "asyncio" or not events:
+            elif events and self.style != "asyncio":
                 self.arm(fd, events)
+            elif not events and self.style == "asyncio":
+                self.arm(fd, 0)
         now = time.monotonic()
         for t in self.timers:
             if t[0] <= now:

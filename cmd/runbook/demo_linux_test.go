@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What a recipe sees of a planted actor is what it sees of a real one: the
+// command line, the state of the main thread, and an interest set armed with
+// EPOLLONESHOT in which the deaf one does not wait for its parent.
+func TestAPlantedActorLooksLikeOne(t *testing.T) {
+	p, err := findScenario("wedged-actor", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := plantTree(context.Background(), p, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	beta := "/proc/" + strconv.Itoa(tree.pids["beta"])
+
+	argv := strings.Split(strings.TrimSuffix(read(t, beta+"/cmdline"), "\x00"), "\x00")
+	want := regexp.MustCompile(`^python3\|-m\|tractor\._child\|--uid\|\('beta', '[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'\)\|--parent_addr\|\('127\.0\.0\.1', \d+\)$`)
+	if line := strings.Join(argv, "|"); !want.MatchString(line) {
+		t.Errorf("argv %s", line)
+	}
+	if comm := strings.TrimSpace(read(t, beta+"/comm")); comm != "python3" {
+		t.Errorf("comm %s", comm)
+	}
+	if env := read(t, beta+"/environ"); strings.Contains(env, "HOME=") {
+		t.Errorf("it inherited our environment: %q", env)
+	}
+	pools, armed, idle := 0, 0, 0
+	infos, _ := filepath.Glob(beta + "/fdinfo/*")
+	for _, info := range infos {
+		text := read(t, info)
+		if !strings.Contains(text, "tfd:") {
+			continue
+		}
+		pools++
+		armed += strings.Count(text, "events: 40000019")
+		idle += strings.Count(text, "events: 40000018")
+	}
+	if pools != 1 || armed != 4 || idle != 1 {
+		t.Errorf("%d epoll instances, %d armed, %d registered and not waited for; want 1, 4 (pair, life, listener, gamma), 1 (parent)", pools, armed, idle)
+	}
+}
+
+// However the tool ends, its tree ends too.
+func TestATreeDoesNotOutliveItsDemo(t *testing.T) {
+	for scenario, actors := range map[string]int{"wedged-actor": 4, "sync-blocked": 4, "stopped": 4, "deadlock": 4, "orphan": 1} {
+		t.Run(scenario, func(t *testing.T) {
+			exe, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(exe, "demo", scenario, "--over", "1m", "--no-record")
+			cmd.Args[0] = "runbook"
+			cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+			stderr, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Process.Kill()
+			if line, err := bufio.NewReader(stderr).ReadString('\n'); !strings.HasPrefix(line, "planted: ") {
+				t.Fatalf("%q, %v", line, err)
+			}
+			below := actorsOf(t, cmd.Process.Pid)
+			if len(below) != actors {
+				t.Fatalf("pids %v belong to the demo, want %d", below, actors)
+			}
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			for _, pid := range below {
+				for deadline := time.Now().Add(10 * time.Second); lives(pid); time.Sleep(5 * time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatalf("pid %d outlives the demo", pid)
+					}
+				}
+			}
+		})
+	}
+}
+
+// actorsOf finds the actors of a demo, adopted ones too: each holds the other
+// end of a pipe of its.
+func actorsOf(t *testing.T, demo int) []int {
+	t.Helper()
+	ours := map[string]bool{}
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", demo))
+	for _, l := range links {
+		if to, err := os.Readlink(l); err == nil && strings.HasPrefix(to, "pipe:") {
+			ours[to] = true
+		}
+	}
+	var out []int
+	lives, _ := filepath.Glob(fmt.Sprintf("/proc/[0-9]*/fd/%d", lifeFD))
+	for _, l := range lives {
+		to, err := os.Readlink(l)
+		pid, _ := strconv.Atoi(strings.Split(l, "/")[2])
+		if err == nil && ours[to] && pid != demo {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

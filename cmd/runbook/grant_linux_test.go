@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// On a terminal a person is asked, and sees exactly what would be hit. A no
+// spares everybody; a yes clears the tree away.
+func TestAGrantIsAskedForOnATerminal(t *testing.T) {
+	for _, c := range []struct {
+		answer string
+		lives  bool
+		says   string
+	}{
+		{"n\r", true, "denied"},
+		{"\r", true, "denied"},
+		{"y\r", false, "SIG"},
+	} {
+		t.Run(strconv.Quote(c.answer), func(t *testing.T) {
+			p, err := findScenario("wedged-actor", t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree, err := plantTree(context.Background(), p, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tree.Close()
+			screen := onTerminal(t, "run", "wedged-actor", "--pid", strconv.Itoa(tree.pids["root"]), "--over", "200ms", "--no-record")
+			question := screen.until(t, "[y/N]")
+			for name, pid := range tree.pids {
+				if !strings.Contains(question, strconv.Itoa(pid)) {
+					t.Errorf("the question does not show %s (pid %d):\n%s", name, pid, question)
+				}
+			}
+			screen.say(t, c.answer)
+			text := screen.end(t)
+			if !strings.Contains(text, c.says) {
+				t.Errorf("want %q in:\n%s", c.says, text)
+			}
+			for name, pid := range tree.pids {
+				if lives := lives(pid); lives != c.lives {
+					t.Errorf("%s: lives is %v, want %v", name, lives, c.lives)
+				}
+			}
+		})
+	}
+}
+
+// lives reports whether pid runs; a zombie does not.
+func lives(pid int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && !strings.Contains(string(b), ") Z ")
+}
+
+// screen is a terminal that runbook runs on.
+type screen struct {
+	cmd *exec.Cmd
+	tty *os.File
+	mu  sync.Mutex
+	txt strings.Builder
+	eof chan struct{}
+}
+
+func onTerminal(t *testing.T, args ...string) *screen {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screen{cmd: exec.Command(exe, args...), eof: make(chan struct{})}
+	s.cmd.Args[0] = "runbook" // see TestMain
+	s.cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TERM=xterm", "NO_COLOR=1")
+	s.cmd.Dir = t.TempDir()
+	s.tty, err = pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 40, Cols: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.cmd.Process.Kill(); s.tty.Close() })
+	go func() {
+		defer close(s.eof)
+		buf := make([]byte, 4096)
+		for {
+			n, err := s.tty.Read(buf)
+			s.mu.Lock()
+			s.txt.Write(buf[:n])
+			s.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return s
+}
+
+func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.txt.String()
+}
+
+func (s *screen) until(t *testing.T, want string) string {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if text := s.text(); strings.Contains(text, want) {
+			return text
+		}
+	}
+	t.Fatalf("never saw %q:\n%s", want, s.text())
+	return ""
+}
+
+func (s *screen) say(t *testing.T, text string) {
+	t.Helper()
+	if _, err := io.WriteString(s.tty, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *screen) end(t *testing.T) string {
+	t.Helper()
+	select {
+	case <-s.eof:
+	case <-time.After(time.Minute):
+		t.Fatalf("does not end:\n%s", s.text())
+	}
+	_ = s.cmd.Wait()
+	return s.text()
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestImportsRunOneWay holds the table of the design: which package may know
+// which. A package may import the standard library but for what stdNot names,
+// and of everything else only what may lists; "x/..." stands for all below x.
+func TestImportsRunOneWay(t *testing.T) {
+	type rule struct {
+		may    []string
+		stdNot []string
+	}
+	starts := []string{"os/exec"} // a way to start programs
+	rules := map[string]rule{
+		"runbook/engine/event": {stdNot: []string{"os", "os/exec", "net", "syscall"}},
+		"runbook/engine":       {may: []string{"runbook/engine/event", "go.starlark.net/..."}, stdNot: []string{"os/exec", "net", "syscall"}},
+		"runbook/engine/sink":  {may: []string{"runbook/engine/event", "runbook/engine/markdown", "github.com/charmbracelet/...", "github.com/rivo/uniseg", "github.com/mattn/go-runewidth"}, stdNot: starts},
+		"runbook/engine/markdown": {may: []string{"github.com/charmbracelet/...", "github.com/yuin/goldmark/...", "github.com/muesli/termenv", "github.com/alecthomas/chroma/v2/..."},
+			stdNot: starts},
+		"runbook/builtins":           {may: []string{"runbook/engine", "runbook/engine/event", "runbook/builtins/probe", "runbook/builtins/graph", "go.starlark.net/..."}, stdNot: starts},
+		"runbook/builtins/graph":     {stdNot: []string{"os", "os/exec"}},
+		"runbook/builtins/stats":     {stdNot: []string{"os", "os/exec"}},
+		"runbook/builtins/probe":     {may: []string{"github.com/prometheus/procfs/...", "github.com/vishvananda/netlink/...", "golang.org/x/sys/..."}},
+		"runbook/builtins/probe/...": {may: []string{"runbook/builtins/probe", "golang.org/x/tools/txtar", "github.com/rogpeppe/go-internal/txtar"}},
+		"runbook/recipes":            {},
+		"runbook/cmd/runbook": {may: []string{"runbook/...", "github.com/spf13/...", "golang.org/x/sys/...", "golang.org/x/term",
+			"github.com/pelletier/go-toml/v2", "github.com/charmbracelet/x/ansi"}},
+	}
+	for pkg, imports := range ourImports(t) {
+		r, ok := rules[pkg]
+		if !ok {
+			r, ok = rules[path.Dir(pkg)+"/..."]
+		}
+		if !ok {
+			t.Errorf("%s is in no row of the table", pkg)
+			continue
+		}
+		for imported, file := range imports {
+			switch first, _, _ := strings.Cut(imported, "/"); {
+			case !strings.Contains(first, ".") && first != "runbook":
+				if slices.Contains(r.stdNot, imported) {
+					t.Errorf("%s imports %s (%s)", pkg, imported, file)
+				}
+			case !allows(r.may, imported):
+				t.Errorf("%s imports %s (%s)", pkg, imported, file)
+			case strings.HasPrefix(imported, "github.com/charmbracelet/glamour") && pkg != "runbook/engine/markdown":
+				t.Errorf("%s imports glamour (%s): only engine/markdown knows it", pkg, file)
+			}
+		}
+	}
+}
+
+func allows(list []string, imported string) bool {
+	for _, l := range list {
+		if all, ok := strings.CutSuffix(l, "/..."); l == imported || ok && (imported == all || strings.HasPrefix(imported, all+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// ourImports reads, by package, what each imports and one file that does;
+// tests aside, which may know more.
+func ourImports(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	top := filepath.Join("..", "..")
+	out := map[string]map[string]string{}
+	err := fs.WalkDir(os.DirFS(top), ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (strings.HasPrefix(e.Name(), ".") && name != "." || e.Name() == "testdata"):
+			return fs.SkipDir
+		case e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(top, name), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := path.Join("runbook", path.Dir(name))
+		if out[pkg] == nil {
+			out[pkg] = map[string]string{}
+		}
+		for _, i := range f.Imports {
+			imported, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			out[pkg][imported] = name
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 5 {
+		t.Fatalf("found only %d packages: is the walk right?", len(out))
+	}
+	return out
+}

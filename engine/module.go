@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"go.starlark.net/starlark"
+)
+
+// resolve finds what load(name) in m means: "lib/x.star" in the root of the
+// loading file, then in the embedded one; "./x.star" beside the file.
+func (l *loader) resolve(ctx context.Context, m *module, name string) (starlark.StringDict, error) {
+	var roots []*Root
+	var file string
+	switch {
+	case strings.HasPrefix(name, "./"):
+		file = path.Join(path.Dir(m.path), name)
+		roots = []*Root{m.root}
+	case strings.HasPrefix(name, "lib/"):
+		file = path.Clean(name)
+		roots = []*Root{m.root}
+		for i := range l.lib.Roots {
+			if r := &l.lib.Roots[i]; r.Embedded && r != m.root {
+				roots = append(roots, r)
+			}
+		}
+	default:
+		return nil, errors.New(`want "./x.star" for a file beside this one, or "lib/x.star"`)
+	}
+	if !fs.ValidPath(file) || file == "." {
+		return nil, errors.New("leads out of the recipes' directory")
+	}
+	var looked []string
+	for _, r := range roots {
+		if _, err := fs.Stat(r.FS, file); errors.Is(err, fs.ErrNotExist) {
+			looked = append(looked, r.place(file))
+			continue
+		}
+		got, err := l.load(ctx, moduleKey{r, file}, m)
+		if err != nil {
+			return nil, err
+		}
+		return got.globals, nil
+	}
+	return nil, fmt.Errorf("no such file: looked at %s%s", strings.Join(looked, ", "), l.didYouMean(roots, file))
+}
+
+func (r *Root) place(file string) string {
+	if r.Embedded {
+		return file + " (embedded)"
+	}
+	return r.shown(file)
+}
+
+func (l *loader) didYouMean(roots []*Root, file string) string {
+	var names []string
+	for _, r := range roots {
+		entries, _ := fs.ReadDir(r.FS, path.Dir(file))
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), ".star") {
+				names = append(names, e.Name())
+			}
+		}
+	}
+	if n := Nearest(path.Base(file), names); n != "" {
+		return fmt.Sprintf(" (did you mean %s?)", path.Join(path.Dir(file), n))
+	}
+	return ""
+}
+
+// readSource reads a regular file of bounded size: a pipe in its place would
+// hang us, a device would fill the memory.
+func readSource(fsys fs.FS, name string) (string, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", errors.New("not a regular file")
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSource+1))
+	if err != nil {
+		return "", err
+	}
+	if len(data) > maxSource {
+		return "", fmt.Errorf("larger than %s bytes", grouped(maxSource))
+	}
+	return string(data), nil
+}
