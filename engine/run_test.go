@@ -223,14 +223,14 @@ recipe(steps = [DECLARED, second])
 		outcome              event.Outcome
 		exit                 int
 	}{
-		{"ctrl-c in a loop", "wake()\n    [None for x in range(1000000000)]", "first", "int", "first cancelled: interrupted\nsecond skipped: interrupted", event.Interrupted, 130},
+		{"ctrl-c in a loop", "wake()\n    for x in range(1000000000):\n        pass", "first", "int", "first cancelled: interrupted\nsecond skipped: interrupted", event.Interrupted, 130},
 		{"ctrl-c in a builtin", "wait()", "first", "int", "first cancelled: interrupted\nsecond skipped: interrupted", event.Interrupted, 130},
 		{"ctrl-c and a deaf builtin", "deaf()", "first", "int", "first cancelled: interrupted\nsecond skipped: interrupted", event.Interrupted, 130},
 		{"sigterm", "wait()", "first", "term", "first cancelled: terminated\nsecond skipped: terminated", event.Interrupted, 143},
 		{"ctrl-c after a fault", "fault('x', 'y')\n    wait()", "first", "int", "first cancelled: interrupted\nsecond skipped: interrupted", event.Interrupted, 130},
-		{"the step's deadline", "wait()", "step(first, deadline = '20ms')", "", "first cancelled: gave up after 20ms\nsecond done", event.Incomplete, 3},
-		{"the step's deadline in a loop", "[x for x in range(1000000000)]", "step(first, deadline = '20ms')", "", "first cancelled: gave up after 20ms\nsecond done", event.Incomplete, 3},
-		{"the step's deadline, deaf", "deaf()", "step(first, deadline = '20ms')", "", "first cancelled: gave up after 20ms\nsecond skipped: first does not end", event.Incomplete, 3},
+		{"the step's deadline", "wait()", "step(first, deadline = '1s')", "", "first cancelled: gave up after 1.0s\nsecond done", event.Incomplete, 3},
+		{"the step's deadline in a loop", "for x in range(1000000000):\n        pass", "step(first, deadline = '1s')", "", "first cancelled: gave up after 1.0s\nsecond done", event.Incomplete, 3},
+		{"the step's deadline, deaf", "deaf()", "step(first, deadline = '1s')", "", "first cancelled: gave up after 1.0s\nsecond skipped: first does not end", event.Incomplete, 3},
 		{"the run's deadline", "wait()", "first", "deadline", "first cancelled: the run's deadline is over\nsecond skipped: the run's deadline is over", event.Incomplete, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -244,11 +244,16 @@ recipe(steps = [DECLARED, second])
 				go func() { <-b.wake; cancel(cause) }()
 			case "deadline":
 				var stop context.CancelFunc
-				ctx, stop = context.WithTimeout(ctx, 20*time.Millisecond)
+				ctx, stop = context.WithTimeout(ctx, time.Second)
 				defer stop()
 			}
 			source := strings.NewReplacer("BODY", c.body, "DECLARED", c.declared).Replace(source)
-			m, f := b.run(ctx, source)
+			m, f := b.run(ctx, source, func(e *Engine, _ *Request) {
+				e.MaxSteps = 1 << 60
+				if !strings.HasPrefix(c.body, "deaf") {
+					e.Grace = time.Minute // a busy machine is no deaf builtin
+				}
+			})
 			if got := m.steps(); got != c.steps {
 				t.Errorf("steps:\n%s\nwant:\n%s", got, c.steps)
 			}
@@ -356,3 +361,46 @@ type broken struct{}
 
 func (broken) Write(event.Event) error { return errors.New("no space left on device") }
 func (broken) Close() error            { return nil }
+
+// A builtin that heard nothing of Ctrl-C asks for leave to kill when the run
+// is long over. It does not get it.
+func TestAnAbandonedBuiltinIsNotGrantedAnything(t *testing.T) {
+	b := newBench(t)
+	lib := b.library(map[string]string{"demo.star": "def a():\n    \"\"\"A\"\"\"\n    late()\nrecipe(steps = [step(a, needs = ['kill'], deadline = '5ms')])\n"})
+	free, answer := make(chan struct{}), make(chan error, 1)
+	lib.Builtins = append(lib.Builtins, Builtin{Name: "late", Effect: Kill, Func: func(call *Call, _ starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+		<-free
+		err := call.Confirm(Kill, event.View{})
+		answer <- err
+		return starlark.None, err
+	}})
+	r, err := lib.Find(context.Background(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&Engine{Grace: time.Millisecond}).Run(context.Background(), Request{Recipe: r, Sink: &memory{}, Grants: Grants{Allow: []Effect{Kill}}}); err != nil {
+		t.Fatal(err)
+	}
+	close(free)
+	if err := <-answer; err == nil {
+		t.Error("it may kill, although nobody listens any more")
+	}
+}
+
+func TestCtrlCThatTheLastStepOverlooksIsStillAnInterruption(t *testing.T) {
+	b := newBench(t)
+	lib := b.library(map[string]string{"demo.star": "def a():\n    \"\"\"A\"\"\"\n    return hurry()\nrecipe(steps = [a])\n"})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	lib.Builtins = append(lib.Builtins, Builtin{Name: "hurry", Func: func(call *Call, _ starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+		cancel(ErrInterrupted)
+		return starlark.None, nil
+	}})
+	r, err := lib.Find(context.Background(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := (&Engine{}).Run(ctx, Request{Recipe: r, Sink: &memory{}})
+	if err != nil || ExitCode(f, false) != 130 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}

@@ -2,7 +2,12 @@ package probe
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // errand is one thing to read; answer is what came of it.
@@ -38,6 +43,7 @@ type runner struct {
 	out   chan answer
 	timer *time.Timer
 	buf   []byte
+	tid   atomic.Int64 // the thread that does the errand
 }
 
 // idleRunners serve all hosts: starting a goroutine for each read costs more
@@ -53,6 +59,7 @@ func borrowRunner() *runner {
 	r := &runner{in: make(chan errand), out: make(chan answer, 1), timer: time.NewTimer(time.Hour), buf: make([]byte, 4096)}
 	go func() {
 		for e := range r.in {
+			r.tid.Store(int64(unix.Gettid()))
 			a := e.do(r.buf)
 			if cap(a.data) > cap(r.buf) && cap(a.data) <= 1<<20 {
 				r.buf = a.data[:0]
@@ -84,22 +91,43 @@ func (e errand) doInTime(ctx context.Context) answer {
 	r := borrowRunner()
 	r.timer.Reset(l.deadline)
 	r.in <- e
-	select {
-	case a := <-r.out:
-		r.timer.Stop()
-		if a.data != nil {
-			a.data = append(e.buf[:0], a.data...)
+	for patience := maxPatience; ; patience-- {
+		select {
+		case a := <-r.out:
+			r.timer.Stop()
+			if a.data != nil {
+				a.data = append(e.buf[:0], a.data...)
+			}
+			returnRunner(r)
+			return a
+		case <-r.timer.C:
+			if patience > 0 && computes(int(r.tid.Load())) {
+				r.timer.Reset(l.deadline)
+				continue
+			}
+			l.leaveBehind(e.name, r)
+			return answer{err: ErrTimeout}
+		case <-ctx.Done():
+			r.timer.Stop()
+			l.leaveBehind(e.name, r)
+			return answer{err: ctx.Err()}
 		}
-		returnRunner(r)
-		return a
-	case <-r.timer.C:
-		l.leaveBehind(e.name, r)
-		return answer{err: ErrTimeout}
-	case <-ctx.Done():
-		r.timer.Stop()
-		l.leaveBehind(e.name, r)
-		return answer{err: ctx.Err()}
 	}
+}
+
+// maxPatience is how many deadlines a read may take that computes.
+const maxPatience = 20
+
+// computes reports whether a thread of ours runs or wants to: then its read
+// isn't stuck, but long (net/tcp of a busy machine), or waits for a processor
+// as all of us do.
+func computes(tid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid))
+	if err != nil {
+		return false
+	}
+	st, err := ParseStat(b)
+	return err == nil && st.State == "R"
 }
 
 func (l *Live) leaveBehind(name string, r *runner) {

@@ -168,11 +168,28 @@ func (k *hunt) add(ctx context.Context, p Process, root bool, uid int) {
 	}
 	p.State, p.PPID, p.UID, p.Threads = now.State, now.PPID, now.UID, now.Threads
 	q := &quarry{Process: p, root: root, zombie: p.Zombie() && p.Threads <= 1}
-	if masks, err := ReadSignals(ctx, k.h, p.PID); err == nil {
-		q.masks = &masks
-	}
+	q.masks = k.masks(ctx, p.PID)
 	k.byID[p.ID] = q
 	k.order = append(k.order, q)
+}
+
+// masks reads the signal masks of a process; nil when it can't. What it blocks
+// for a moment only, as a Go program does whenever it starts a thread, does not
+// count: then it is read again, a little later.
+func (k *hunt) masks(ctx context.Context, pid int) *Signals {
+	masks, err := ReadSignals(ctx, k.h, pid)
+	if err != nil {
+		return nil
+	}
+	for range 5 {
+		if !Has(masks.Blocked, sigINT) || sleep(ctx, 2*time.Millisecond) != nil {
+			break
+		}
+		if again, err := ReadSignals(ctx, k.h, pid); err == nil {
+			masks.Blocked &= again.Blocked
+		}
+	}
+	return &masks
 }
 
 // kernel reports whether a process is the kernel's. Its pid or parent would not
@@ -243,9 +260,11 @@ func (q *quarry) vain(sig int) string {
 		return ""
 	case Has(q.masks.Ignored, sig):
 		return "ignores " + sigName(sig)
+	case sig != sigINT:
+		return "" // blocked is not vain: who takes signals with sigwait(3) or signalfd(2) blocks them
 	case Has(q.masks.Blocked, sig):
-		return "blocks " + sigName(sig)
-	case sig == sigINT && !Has(q.masks.Caught, sig):
+		return "blocks SIGINT"
+	case !Has(q.masks.Caught, sig):
 		return "does not catch SIGINT" // it would die as of SIGTERM, and no gentler
 	}
 	return ""
@@ -360,19 +379,14 @@ func (k *hunt) ended(q *quarry) {
 	k.report.Ended = append(k.report.Ended, Ending{q.Process, k.rung, time.Since(k.began)})
 }
 
-// reaped waits a moment for zombies whose parent is gone: init reaps them.
+// reaped waits a moment for zombies whose parent has just ended: init, or
+// whoever adopted them, reaps them.
 func (k *hunt) reaped(ctx context.Context) error {
 	for range 20 {
-		waits := false
-		for _, q := range k.order {
-			if q.zombie && !q.done {
-				s, err := readLife(ctx, k.h, q.PID)
-				if waits = err == nil && s.PPID != q.PPID || waits; Gone(err) {
-					k.ended(q)
-				}
-			}
-		}
-		if !waits {
+		k.look(ctx)
+		if !slices.ContainsFunc(k.order, func(q *quarry) bool {
+			return q.zombie && !q.done && k.parentEnded(q)
+		}) {
 			return nil
 		}
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
@@ -380,6 +394,10 @@ func (k *hunt) reaped(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (k *hunt) parentEnded(child *quarry) bool {
+	return slices.ContainsFunc(k.order, func(q *quarry) bool { return q.PID == child.PPID && q.done })
 }
 
 // survivors says why each one left is still there.

@@ -382,14 +382,26 @@ func TestLiveVanishedProcessIsGone(t *testing.T) {
 	}
 }
 
+// blocker returns a call that blocks in the kernel, as a stuck read does, and
+// one that ends it.
+func blocker(t *testing.T) (hold, release func()) {
+	t.Helper()
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	// p[0] stays open: who was left behind may come to it late.
+	return func() { unix.Read(p[0], make([]byte, 1)) }, func() { unix.Close(p[1]) }
+}
+
 func TestLiveGivesUpOnAStuckRead(t *testing.T) {
 	l := live(t, LiveOptions{})
 	l.deadline = 30 * time.Millisecond
-	release := make(chan struct{})
+	hold, release := blocker(t)
 	stuck := pidPath(os.Getpid(), "cmdline")
 	l.before = func(name string) {
 		if name == stuck {
-			<-release
+			hold()
 		}
 	}
 	buf := make([]byte, 4096)
@@ -423,7 +435,7 @@ func TestLiveGivesUpOnAStuckRead(t *testing.T) {
 	if err != nil || len(seen) != 200 || !errors.Is(seen[50], ErrTimeout) || seen[51] != nil {
 		t.Errorf("sweep: %v, %d visited, the stuck one: %v", err, len(seen), seen[50])
 	}
-	close(release)
+	release()
 	until(t, "readable again", func() bool {
 		_, err := l.ReadFile(t.Context(), stuck, buf)
 		return err == nil
@@ -432,9 +444,9 @@ func TestLiveGivesUpOnAStuckRead(t *testing.T) {
 
 func TestLiveReadEndsWithItsContext(t *testing.T) {
 	l := live(t, LiveOptions{})
-	release := make(chan struct{})
-	defer close(release)
-	l.before = func(string) { <-release }
+	hold, release := blocker(t)
+	defer release()
+	l.before = func(string) { hold() }
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if _, err := l.ReadFile(ctx, "1/cmdline", nil); !errors.Is(err, context.DeadlineExceeded) {
@@ -567,22 +579,41 @@ func TestLiveRunsForAnOrdinaryUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root to start a process of another user")
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	pid, _ := start(t, "sleep", "sleep", "1000") // root's
-	cmd := exec.Command(exe, "-test.run=^TestLiveDeniedHelper$", "-test.v")
+	cmd := exec.Command(copyForAll(t), "-test.run=^TestLiveDeniedHelper$", "-test.v")
 	cmd.Env = append(os.Environ(), "PROBE_DENIED_PID="+strconv.Itoa(pid))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	cmd.Dir = "/"
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, fs.ErrPermission) {
-		t.Skip("nobody may not run the test binary: ", err)
+		t.Skip("another user may not run the test binary: ", err)
 	}
 	if err != nil || !strings.Contains(string(out), "looked as another user") {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// copyForAll copies the test binary to where every user may run it.
+func copyForAll(t *testing.T) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "probe.test")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(path, b, 0o755), os.Chmod(path, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // TestLiveDeniedHelper is the half of the test above that runs as nobody.

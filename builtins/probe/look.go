@@ -5,32 +5,46 @@ import (
 )
 
 // Look reads everything that one look at each of procs gives, at one moment as
-// far as that is possible: processes one after the other, then sockets joined
-// among all of them.
+// far as that is possible: descriptors of all first, so that what can only be
+// read of a whole network namespace is read once; then each process; then
+// sockets joined among all of them.
 //
 // A process that vanished, or whose pid is another process now, comes back
 // with Gone set. What could not be read is noted with Cover and left without
 // its Has… flag. Only ctx's own error is returned.
 func Look(ctx context.Context, h Host, procs []Process) ([]Reading, error) {
 	readings := make([]Reading, len(procs))
-	var sockets []*Socket
+	open := make([][]FD, len(procs))
 	for i := range procs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		readings[i] = look(ctx, h, procs[i])
-		for j := range readings[i].Sockets {
-			sockets = append(sockets, &readings[i].Sockets[j])
+		readings[i] = identify(ctx, h, procs[i])
+		open[i] = readings[i].FDs
+	}
+	shared := Together(ctx, open...)
+	var sockets []*Socket
+	for i := range readings {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		r := &readings[i]
+		if r.Gone || r.Process.Zombie() {
+			continue // nothing is left behind a zombie but its exit status
+		}
+		look(shared, h, r)
+		for j := range r.Sockets {
+			sockets = append(sockets, &r.Sockets[j])
 		}
 	}
 	Join(sockets)
 	return readings, nil
 }
 
-func look(ctx context.Context, h Host, was Process) Reading {
+// identify reads who a process is now, and what it holds open.
+func identify(ctx context.Context, h Host, was Process) Reading {
 	r := Reading{At: h.Now(), Process: was}
-	pid := was.PID
-	now, err := ReadProcess(ctx, h, pid)
+	now, err := ReadProcess(ctx, h, was.PID)
 	if err != nil || now.Start != was.Start {
 		r.Gone = err == nil || Gone(err)
 		return r
@@ -38,11 +52,18 @@ func look(ctx context.Context, h Host, was Process) Reading {
 	now.Matched = was.Matched
 	r.Process = now
 	if now.Zombie() {
-		return r // nothing is left behind it but its exit status
+		return r
 	}
-	if fds, err := FDs(ctx, h, pid); err == nil {
+	if fds, err := FDs(ctx, h, was.PID); err == nil {
 		r.FDs, r.HasFDs = fds, true
 	}
+	return r
+}
+
+// look reads what moves: threads, signals, queues. Sockets and epoll sets come
+// last and next to each other, for one is judged by the other.
+func look(ctx context.Context, h Host, r *Reading) {
+	pid := r.Process.PID
 	if threads, err := Threads(ctx, h, pid, r.FDs); err == nil {
 		r.Threads, r.HasThreads = threads, true
 	}
@@ -50,19 +71,17 @@ func look(ctx context.Context, h Host, was Process) Reading {
 		r.Signals, r.HasSignals = signals, true
 	}
 	if !r.HasFDs {
-		return r // sockets, epoll and pipes are found through descriptors
+		return // sockets, epoll and pipes are found through descriptors
 	}
-	if socks, err := h.Sockets(ctx, pid, r.FDs); err == nil {
-		r.Sockets, r.HasSockets = socks, true
-		Cover(ctx, "ss", pid, nil, "")
-	} else {
-		Cover(ctx, "ss", pid, err, attachRemedy)
-	}
+	r.Pipes = pipeFills(ctx, h, pid, r.FDs, r.Threads)
 	if items, err := Epoll(ctx, h, pid, r.FDs); err == nil {
 		r.Epoll, r.HasEpoll = items, true
 	}
-	r.Pipes = pipeFills(ctx, h, pid, r.FDs, r.Threads)
-	return r
+	socks, err := h.Sockets(ctx, pid, r.FDs)
+	if err == nil {
+		r.Sockets, r.HasSockets = socks, true
+	}
+	Cover(ctx, "ss", pid, err, attachRemedy)
 }
 
 const attachRemedy = "sudo runbook …"
@@ -86,7 +105,7 @@ func pipeFills(ctx context.Context, h Host, pid int, fds []FD, threads []Thread)
 	}
 	fills := map[int]PipeFill{}
 	for _, fd := range fds {
-		if fd.Kind != "pipe" || !(fd.Num <= 2 || asked[fd.Num]) {
+		if (fd.Kind != "pipe" && fd.Kind != "fifo") || !(fd.Num <= 2 || asked[fd.Num]) {
 			continue
 		}
 		if fill, err := h.Pipe(ctx, pid, fd); err == nil {

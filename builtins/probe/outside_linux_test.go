@@ -19,6 +19,7 @@ func newLive(t testing.TB) *Live {
 	if err != nil {
 		t.Fatal(err)
 	}
+	live.deadline = 30 * time.Second // net/tcp is long where other tests left sockets behind
 	return live
 }
 

@@ -55,9 +55,10 @@ const byItself = "by itself"
 
 // Kill ends processes, politely first: SIGINT to the roots, whose children
 // follow where the program cancels them; then SIGINT to each one left,
-// SIGTERM, SIGKILL, with a pause for all of them after each rung. A rung that
-// a process ignores, blocks or (SIGINT) does not catch is left out for it: a
-// shell starts background jobs with SIGINT ignored, and waiting for these is vain.
+// SIGTERM, SIGKILL, with a pause for all of them after each rung. A signal that
+// a process ignores is left out for it, and SIGINT where it blocks or does not
+// catch that: a shell starts background jobs with SIGINT ignored, and waiting
+// for these is vain.
 //
 // It refuses, by name: ourselves and our ancestors; a pid that is another
 // process now; a process with another uid than the root of its tree; kernel

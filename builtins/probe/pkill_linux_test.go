@@ -106,7 +106,7 @@ func TestKillFindsChildrenThatNobodyNamed(t *testing.T) {
 	report := kill(t, h, probe.KillRequest{Targets: tree[:1], Grace: 2 * time.Second})
 	// breed, its two children, and the deaf one that SIGTERM made it have.
 	if len(report.Ended) != 4 || len(report.Survived) > 0 {
-		t.Fatalf("ended %d, survived %+v", len(report.Ended), report.Survived)
+		t.Fatalf("ended %d, survived %+v, refused %+v", len(report.Ended), report.Survived, report.Refused)
 	}
 	for _, e := range report.Ended {
 		if runs(h, e.Process) {

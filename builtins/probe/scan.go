@@ -59,7 +59,7 @@ func scan(ctx context.Context, h Host, q PSQuery) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	picked = append(picked, pickByName(ctx, h, &q, nameless)...)
+	picked = append(picked, pickByName(ctx, h, &q, sieve, nameless)...)
 	if hidden > 0 {
 		Cover(ctx, "ps", 0, fmt.Errorf("command lines of %d processes: %w", hidden, errHidden), remedyAttach(ctx, h, -1))
 	}
@@ -72,12 +72,13 @@ func scan(ctx context.Context, h Host, q PSQuery) ([]int, error) {
 
 // pickByName matches processes without a command line by their comm: zombies,
 // kernel threads, and those whose memory lock is stuck.
-func pickByName(ctx context.Context, h Host, q *PSQuery, pids []int) []int {
+func pickByName(ctx context.Context, h Host, q *PSQuery, sieve *sieve, pids []int) []int {
 	var picked []int
+	buf := make([]byte, 1024)
 	for _, pid := range pids {
-		b, err := h.ReadFile(ctx, pidPath(pid, "stat"), nil)
-		if err != nil {
-			continue
+		b, err := h.ReadFile(ctx, pidPath(pid, "stat"), buf)
+		if err != nil || !sieve.mayMatch(b) {
+			continue // a machine has hundreds of kernel threads
 		}
 		st, err := ParseStat(b)
 		if err != nil {

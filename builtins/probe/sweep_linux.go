@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // sweep reads many files of many processes: each by one of a few goroutines,
@@ -55,6 +57,7 @@ type sweep struct {
 // visits: the goroutine itself, or the watchdog.
 type sweeper struct {
 	at       atomic.Int64
+	tid      atomic.Int64
 	finished chan struct{}
 	seen     int64 // by the watchdog
 	ticks    int
@@ -71,7 +74,10 @@ func (s *sweep) start() {
 	s.sweepers = append(s.sweepers, w)
 	go func() {
 		defer close(w.finished)
-		buf := make([]byte, 64<<10)
+		runtime.LockOSThread() // so that the watchdog can see what it does
+		defer runtime.UnlockOSThread()
+		w.tid.Store(int64(unix.Gettid()))
+		buf := make([]byte, 16<<10)
 		for !s.halt.Load() {
 			i := s.next.Add(1) - 1
 			if i >= s.n {
@@ -80,6 +86,9 @@ func (s *sweep) start() {
 			e := errand{live: s.live, op: opRead, name: s.name(int(i))}
 			w.at.Store(i)
 			a := e.do(buf)
+			if cap(a.data) > cap(buf) {
+				buf = a.data
+			}
 			if !w.at.CompareAndSwap(i, sweeping) {
 				return
 			}
@@ -98,7 +107,8 @@ func (s *sweep) report(i int, b []byte, err error) {
 	}
 }
 
-// watch leaves behind the sweepers that have been in one read for four ticks.
+// watch leaves behind the sweepers that have been in one read for four ticks,
+// unless they compute.
 func (s *sweep) watch() {
 	for _, w := range s.sweepers {
 		at := w.at.Load()
@@ -106,7 +116,8 @@ func (s *sweep) watch() {
 			w.seen, w.ticks = at, 0
 			continue
 		}
-		if w.ticks++; w.ticks < 4 || !w.at.CompareAndSwap(at, abandoned) {
+		w.ticks++
+		if w.ticks < 4 || w.ticks < 4*maxPatience && computes(int(w.tid.Load())) || !w.at.CompareAndSwap(at, abandoned) {
 			continue
 		}
 		e := errand{op: opRead, name: s.name(int(at))}

@@ -293,8 +293,8 @@ func (w *waiting) onLocks() []Edge {
 			if name == "" {
 				name = fmt.Sprintf("inode %s:%d", l.Dev, l.Inode)
 			}
-			w.outside(&e, l.PID)
-			if e.Holder == (ID{}) && l.PID <= 0 {
+			w.outside(&e, holderOf(l, waiter.PID, w.byPID))
+			if e.Holder == (ID{}) && e.HolderText == "" {
 				e.HolderText = "whoever has " + name + " locked"
 			}
 			e.Facts = append(e.Facts, Fact{"lock", l.Kind + " " + l.Mode}, Fact{"file", name}, Fact{"lock_holder", l.PID})
@@ -303,6 +303,25 @@ func (w *waiting) onLocks() []Edge {
 		}
 	}
 	return edges
+}
+
+// holderOf is who holds a lock now. A flock belongs to an open file: who took
+// it may have ended, while a child that inherited the descriptor keeps it.
+func holderOf(l Lock, waiter int, known map[int]*Pair) int {
+	if known[l.PID] != nil {
+		return l.PID
+	}
+	for _, h := range l.Holders {
+		if h.PID != waiter && known[h.PID] != nil {
+			return h.PID
+		}
+	}
+	for _, h := range l.Holders {
+		if h.PID != waiter {
+			return h.PID
+		}
+	}
+	return l.PID
 }
 
 func threadFacts(t *Thread) []Fact {

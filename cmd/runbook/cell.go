@@ -92,7 +92,7 @@ func openCell(roots []root) (*cell, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start a confined process: %w", err)
 	}
-	exe, err := os.Executable()
+	exe, err := thisBinary()
 	if err != nil {
 		return nil, fmt.Errorf("start a confined process: %w", err)
 	}

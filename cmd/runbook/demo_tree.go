@@ -26,8 +26,9 @@ type role struct {
 	Yours    string `json:"yours,omitempty"` // deadlock: the lock that it wants
 	Children []role `json:"children,omitempty"`
 
-	Parent  int  `json:"parent,omitempty"`  // the parent's port on 127.0.0.1; 0 = the root
-	Orphans bool `json:"orphans,omitempty"` // does not die with its parent
+	Parent  int      `json:"parent,omitempty"`  // the parent's port on 127.0.0.1; 0 = the root
+	Orphans bool     `json:"orphans,omitempty"` // does not die with its parent
+	Program []string `json:"program,omitempty"` // the root's command line, instead of demo_app.py
 }
 
 // does is what an actor does after its parent greeted it.
@@ -98,7 +99,10 @@ func (a role) env() string {
 // argv is the command line: of an actor as tractor 0.1 starts it, of the root
 // as a user starts a program.
 func (a role) argv(uuid string) []string {
-	if a.Parent == 0 {
+	switch {
+	case a.Parent == 0 && a.Program != nil:
+		return a.Program
+	case a.Parent == 0:
 		return []string{"python3", "demo_app.py"}
 	}
 	return []string{

@@ -53,7 +53,7 @@ func (d *door) docsVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return d.page(text)
+			return d.page(strings.TrimRight(text, "\n") + "\n")
 		},
 	}
 	cmd.Flags().BoolVar(&raw, "markdown", false, "the markdown itself")

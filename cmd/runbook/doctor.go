@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 )
 
@@ -100,7 +98,7 @@ func (d *door) printChart(rows chart, l *looks) {
 // hang writes text with a hanging indent.
 func (d *door) hang(width, wide int, mark, name, text string) {
 	room := max(width-wide-6, 24)
-	for i, line := range strings.Split(ansi.Wordwrap(printable(text), room, ""), "\n") {
+	for i, line := range wrap(printable(text), room) {
 		if i > 0 {
 			mark, name = "    ", ""
 		}

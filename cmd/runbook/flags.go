@@ -40,7 +40,7 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f.BoolVar(&r.jsonl, "jsonl", false, "the events as JSON lines on stdout as they come")
 	f.StringVar(&r.record, "record", "", "record into `dir` instead of the list of runs")
 	f.BoolVar(&r.noRecord, "no-record", conf.NoRecord, "do not record this run")
-	f.StringVar(&r.failOn, "fail-on", cmp.Or(conf.FailOn, "fault"), "exit 1 on: fault, or `warn` as well")
+	f.StringVar(&r.failOn, "fail-on", cmp.Or(conf.FailOn, "fault"), "the mildest `verdict` that makes exit 1: fault or warn")
 	f.DurationVar(&r.deadline, "deadline", 0, "interrupt the run after this `time`")
 	f.CountVarP(&r.verbose, "verbose", "v", "guidance, calls and all evidence")
 	r.looks.flags(f, conf)

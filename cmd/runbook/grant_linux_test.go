@@ -25,6 +25,7 @@ func TestAGrantIsAskedForOnATerminal(t *testing.T) {
 		{"n\r", true, "denied"},
 		{"\r", true, "denied"},
 		{"y\r", false, "SIG"},
+		{"\x03", true, "interrupted"}, // Ctrl-C is no answer
 	} {
 		t.Run(strconv.Quote(c.answer), func(t *testing.T) {
 			p, err := findScenario("wedged-actor", t.TempDir())

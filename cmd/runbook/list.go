@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"runbook/engine"
@@ -142,10 +141,10 @@ func (d *door) printList(rows []listed, width int) {
 		// Names are never cut: people type them.
 		text, name := printable(text), r.Name
 		if width < wide+28 {
-			fmt.Fprintf(d.out, "  %s\n    %s\n", name, strings.ReplaceAll(ansi.Wrap(text, width-4, ""), "\n", "\n    "))
+			fmt.Fprintf(d.out, "  %s\n    %s\n", name, strings.Join(wrap(text, width-4), "\n    "))
 			continue
 		}
-		for line := range strings.SplitSeq(ansi.Wrap(text, width-wide-4, ""), "\n") {
+		for _, line := range wrap(text, width-wide-4) {
 			fmt.Fprintf(d.out, "  %-*s  %s\n", wide, name, line)
 			name = ""
 		}

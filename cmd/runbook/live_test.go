@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"runbook/engine/event"
+	"runbook/engine/sink"
 )
 
 // Flags of the live tests, for runs by hand.
@@ -215,21 +219,41 @@ func (s *stage) diagnoseAgain(c *cast, r *result) {
 
 // report is the part of the JSON document that the tests read.
 type report struct {
-	Schema   string          `json:"schema"`
 	Outcome  event.Outcome   `json:"outcome"`
 	Findings []event.Finding `json:"findings"`
 }
 
 func readReport(stdout string) (*report, error) {
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(stdout))
+	if err != nil {
+		return nil, fmt.Errorf("no report: %w", err)
+	}
+	schema, err := reportSchema()
+	if err != nil {
+		return nil, err
+	}
+	if err := schema.Validate(doc); err != nil {
+		return nil, err
+	}
 	var r report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		return nil, fmt.Errorf("no report: %w", err)
 	}
-	if r.Schema != "runbook/report/v1" {
-		return nil, fmt.Errorf("schema is %q", r.Schema)
-	}
 	return &r, nil
 }
+
+// reportSchema is the one that the tool publishes.
+var reportSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(sink.ReportSchema))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("report.schema.json", doc); err != nil {
+		return nil, err
+	}
+	return c.Compile("report.schema.json")
+})
 
 func appendTo(path, text string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

@@ -154,6 +154,8 @@ func (s *stage) boot(spec map[string]any) (*cast, error) {
 	}
 	cmd := s.command(context.Background(), s.python, filepath.Join(s.scripts, "keeper.py"))
 	cmd.Env = append(cmd.Env, "PYTHONDONTWRITEBYTECODE=1")
+	// Whoever kills our process group must leave the keeper to do its work.
+	cmd.SysProcAttr.Setsid = true
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	in, err := cmd.StdinPipe()

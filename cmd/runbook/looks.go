@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
@@ -22,8 +23,8 @@ type looks struct {
 }
 
 func (l *looks) flags(f *pflag.FlagSet, conf *config) {
-	f.StringVar(&l.color, "color", cmp.Or(conf.Color, "auto"), "colours: auto, always or never")
-	f.IntVar(&l.width, "width", conf.Width, "columns of the text (default: those of the terminal)")
+	f.StringVar(&l.color, "color", cmp.Or(conf.Color, "auto"), "`when` to use colours: auto, always or never")
+	f.IntVar(&l.width, "width", conf.Width, "`columns` of the text (default: those of the terminal)")
 }
 
 func (l *looks) check() error {
@@ -91,3 +92,26 @@ func speaksUnicode() bool {
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// wrap breaks text at spaces into lines of at most width columns. The wrap of
+// package ansi also breaks at hyphens, within flags that people copy.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case ansi.StringWidth(line)+1+ansi.StringWidth(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+		for ansi.StringWidth(line) > width {
+			lines = append(lines, ansi.Truncate(line, width, ""))
+			line = ansi.TruncateLeft(line, width, "")
+		}
+	}
+	return append(lines, line)
+}

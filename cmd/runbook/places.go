@@ -88,15 +88,23 @@ func nearestRunbookDir(dir string) (found, why string) {
 // A world-writable parent lets anybody make dir in our place before we do, the
 // sticky bit notwithstanding; above that, the sticky bit protects the path.
 func foreign(dir string, info os.FileInfo) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
 	if uid, ok := owner(info); ok && uid != os.Geteuid() {
 		return fmt.Sprintf("it belongs to uid %d, we are %d", uid, os.Geteuid())
 	}
 	if info.Mode().Perm()&0o002 != 0 {
 		return "everybody may write it"
 	}
+	if why := exposed(dir); why != "" {
+		return why
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir {
+		return exposed(real)
+	}
+	return ""
+}
+
+// exposed names the parent of dir that everybody may write; "" when none is.
+func exposed(dir string) string {
 	for up, first := filepath.Dir(dir), true; ; up, first = filepath.Dir(up), false {
 		info, err := os.Stat(up)
 		if err != nil {

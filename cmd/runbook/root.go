@@ -86,7 +86,6 @@ looks at the machine, names the cause, says what it means and what to do.`,
 		d.runVerb(), d.listVerb(), d.docsVerb(), d.checkVerb(), d.captureVerb(),
 		d.replayVerb(), d.historyVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
 	)
-	cmd.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
 	return cmd
 }
 
@@ -94,9 +93,9 @@ looks at the machine, names the cause, says what it means and what to do.`,
 const usageTemplate = `{{if .HasExample}}Examples:
 {{.Example}}
 
-{{end}}Usage:{{if .Runnable}}
+{{end}}Usage:{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} VERB{{else}}
   {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
-  {{.CommandPath}} VERB
 
 Verbs:{{range .Commands}}{{if .IsAvailableCommand}}
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}

@@ -5,22 +5,18 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"runbook/engine"
-	"runbook/engine/event"
-	"runbook/engine/sink"
 )
 
 func (d *door) runVerb() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "run RECIPE [flags of the recipe]",
 		Short: "Run a recipe",
 		Long: `Runs a recipe's steps on this machine, or on a capture of another one. It looks by
@@ -39,6 +35,8 @@ flags, which "runbook run RECIPE --help" lists.`,
 		},
 		ValidArgsFunction: d.completeRun,
 	}
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = d.runHelp(cmd, &request{}) })
+	return cmd
 }
 
 // request is a parsed command line of run.
@@ -143,7 +141,7 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	out := d.output(&r.runFlags, j)
-	ask := d.asker(&r.runFlags, out)
+	ask := d.asker(ctx, &r.runFlags, out)
 	j.Asks = ask != nil
 
 	f, err := k.run(ctx, j, out, ask)
@@ -164,123 +162,6 @@ func (d *door) buryAtLoad(r *runFlags, lies engine.Place, err error) error {
 	out.finish()
 	d.code = exitWrong
 	return nil
-}
-
-// output is what becomes of the events of one run.
-type output struct {
-	event.Sink
-	job      job
-	terminal *sink.Terminal
-	recorded string // directory; "" when it is not recorded
-	finish   func() // closes the sinks and says where the record lies
-}
-
-// output opens the sinks. When stdout carries data, the text for people goes
-// to stderr.
-func (d *door) output(r *runFlags, j job) *output {
-	o := &output{job: j}
-	text := d.out
-	var sinks []event.Sink
-	if r.json || r.jsonl {
-		text = os.Stderr
-		data := sink.NewJSON(d.out)
-		if r.jsonl {
-			data = sink.NewJSONL(d.out)
-		}
-		sinks = append(sinks, data)
-	}
-	o.terminal = sink.NewTerminal(text, r.terminal(text, true))
-	sinks = append(sinks, o.terminal)
-
-	var record event.Sink
-	if !r.noRecord {
-		var err error
-		if record, o.recorded, err = openRecord(r.record, j); err != nil {
-			fmt.Fprintf(d.err, "runbook: not recorded: %v\n", err)
-		} else {
-			sinks = append(sinks, record)
-		}
-	}
-	o.Sink = event.Tee(func(s event.Sink, err error) {
-		switch {
-		case s == record:
-			o.terminal.Clear()
-			fmt.Fprintf(d.err, "runbook: recording stopped: %v\n", err)
-			o.recorded = ""
-		case isBrokenPipe(err): // `| head` has seen enough
-		default:
-			fmt.Fprintf(d.err, "runbook: write: %v\n", err)
-		}
-	}, sinks...)
-	o.finish = func() {
-		_ = o.Close()
-		if o.recorded == "" {
-			return
-		}
-		if f, ok := d.err.(*os.File); ok && isTerminal(f) {
-			what := j.ID
-			if r.record != "" {
-				what = o.recorded
-			}
-			fmt.Fprintf(d.err, "recorded: %s (runbook replay %s)\n", shortHome(o.recorded), what)
-		}
-	}
-	return o
-}
-
-// openRecord begins the record of a run: in dir, or in the list of runs, of
-// which the oldest make room.
-func openRecord(dir string, j job) (event.Sink, string, error) {
-	if dir == "" {
-		all, err := runsDir()
-		if err != nil {
-			return nil, "", err
-		}
-		runs := sink.Runs{Dir: all}
-		if dir, err = runs.Create(j.Recipe, j.ID, time.Now()); err != nil {
-			return nil, "", err
-		}
-		_ = runs.Prune(sink.KeepRuns) // next time, then
-	}
-	s, err := sink.NewRecord(dir)
-	return s, dir, err
-}
-
-// asker asks on the terminal, when there is a person at it: both the question
-// and the answer must go through one.
-func (d *door) asker(r *runFlags, o *output) asker {
-	errFile, ok := d.err.(*os.File)
-	if !ok || !isTerminal(d.in) || !isTerminal(errFile) || r.dryRun || r.from != "" || r.proc != "" {
-		return nil
-	}
-	return func(effect engine.Effect, step string, what event.View) (bool, error) {
-		o.terminal.Clear()
-		fmt.Fprintf(errFile, "\n%s needs the effect %s. It would hit exactly this:\n\n", step, effect)
-		if err := sink.Draw(errFile, what, r.terminal(errFile, false)); err != nil {
-			return false, err
-		}
-		fmt.Fprintf(errFile, "\nGo ahead? [y/N] ")
-		return readYes(d.in)
-	}
-}
-
-// readYes reads one line, byte by byte: what the person typed ahead for the
-// shell stays there. End of input is a no.
-func readYes(in io.Reader) (bool, error) {
-	var line []byte
-	b := make([]byte, 1)
-	for len(line) < 100 {
-		n, err := in.Read(b)
-		if n == 0 || b[0] == '\n' {
-			if err != nil && err != io.EOF {
-				return false, err
-			}
-			break
-		}
-		line = append(line, b[0])
-	}
-	s := strings.ToLower(strings.TrimSpace(string(line)))
-	return s == "y" || s == "yes", nil
 }
 
 // roots are the places of recipes, and says which were ignored.

@@ -10,6 +10,8 @@ import (
 
 const haveLinux = false
 
+func thisBinary() (string, error) { return os.Executable() }
+
 func closeOnExec(fd int) { syscall.CloseOnExec(fd) }
 
 func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -54,13 +54,14 @@ func Render(md string, o Options) (text string, err error) {
 	draw := rendererFor(l).render
 	var out []string
 	for _, part := range split(clean(md)) {
-		s, err := draw(unwrap(part.text))
+		s, err := draw(literal(unwrap(part.text)))
 		if err == nil && part.table != nil && widest(s) > o.Width {
 			s, err = draw(part.table.list())
 		}
 		if err != nil {
 			return "", fmt.Errorf("render markdown: %w", err)
 		}
+		s = strings.ReplaceAll(s, backslash, `\`)
 		if s = wrap(s, o.Width, l.margin()); s != "" {
 			out = append(out, s)
 		}

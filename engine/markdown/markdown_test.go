@@ -84,8 +84,8 @@ func check(t *testing.T, got string, width int) {
 }
 
 func TestMarksOfMarkdownAreGoneInPlain(t *testing.T) {
-	got := Plain("# Title\n\nOne *two*\n`three` [four](http://x).\n\n- a\n- b\n\n```sh\nps -e | grep x\n```\n")
-	want := "Title\n\nOne two three four.\n\na\nb\n\nps -e | grep x"
+	got := Plain("# Title\n\nOne *two*\n`three` [four](http://x).\n\n- a\n- b\n\nThen:\n\n```sh\nps -e | grep x\n```\n")
+	want := "Title\n\nOne two three four.\n\na\nb\n\nThen:\n\nps -e | grep x"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -182,4 +182,19 @@ func BenchmarkRender(b *testing.B) {
 			}
 		}
 	})
+}
+
+// Glamour once took the backslashes out of commands: a pattern that is copied
+// from the page must be the one that was written.
+func TestCodeKeepsItsBackslashes(t *testing.T) {
+	source := "run `x\\._y` or\n\n```sh\ngrep -E 'tractor\\._child|_subactor\\[' \\\\\n```\n\nand \\*not\\* this\n"
+	got, err := Render(source, Options{Width: 80})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`x\._y`, `grep -E 'tractor\._child|_subactor\[' \\`, "and *not* this"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("lost %q in\n%s", want, got)
+		}
+	}
 }

@@ -1,11 +1,14 @@
 package markdown
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/text"
 )
+
+var gaps = regexp.MustCompile(`\n{3,}`)
 
 // Plain is markdown without its marks: a paragraph to a line, blocks apart by an
 // empty line, code as it stands. It is for searching, and for one-line summaries.
@@ -15,13 +18,10 @@ func Plain(source string) string {
 	var b strings.Builder
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
-			if n.Type() == ast.TypeBlock && n.Kind() != ast.KindDocument && !strings.HasSuffix(b.String(), "\n\n") {
-				apart := "\n\n"
-				if n.Kind() == ast.KindTextBlock || n.Kind() == ast.KindListItem || n.Parent().Kind() == ast.KindListItem {
-					apart = "\n"
-				}
-				if !strings.HasSuffix(b.String(), apart) {
-					b.WriteString(apart)
+			if n.Type() == ast.TypeBlock && n.Kind() != ast.KindDocument && n.Kind() != ast.KindTextBlock {
+				b.WriteByte('\n')
+				if n.Parent().Kind() == ast.KindDocument {
+					b.WriteByte('\n')
 				}
 			}
 			return ast.WalkContinue, nil
@@ -45,5 +45,5 @@ func Plain(source string) string {
 		}
 		return ast.WalkContinue, nil
 	})
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(gaps.ReplaceAllString(b.String(), "\n\n"))
 }

@@ -10,6 +10,7 @@ import (
 var (
 	sgr      = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 	trailing = regexp.MustCompile(`(?:\x1b\[[0-9;]*m|[ \t])+$`)
+	controls = regexp.MustCompile(`\x1b\[[0-9;]*m|[\x00-\x09\x0b-\x1f\x7f-\x{9f}]`)
 	pieces   = regexp.MustCompile(`\x1b\[[0-9;]*m| +|[^ \x1b]+|\x1b`)
 	// lead is what stands before the text of a line, and how far its further
 	// lines hang: the marks of items and tasks, the bar of a quote.
@@ -23,7 +24,7 @@ var (
 // words, further lines under the text of the first.
 func wrap(s string, width, margin int) string {
 	var out []string
-	for _, l := range strings.Split(s, "\n") {
+	for _, l := range strings.Split(defused(s), "\n") {
 		l = trim(l)
 		if ansi.StringWidth(l) > width {
 			out = append(out, hang(l, width, margin)...)
@@ -37,12 +38,25 @@ func wrap(s string, width, margin int) string {
 	return strings.Join(out, "\n")
 }
 
+// defused is what glamour drew without any control character but line breaks
+// and colours. clean has taken them from the source; this holds whatever a
+// renderer makes of it. Tabs, which are as wide as a terminal likes, end here.
+func defused(s string) string {
+	s = strings.ReplaceAll(s, "\t", "    ")
+	return controls.ReplaceAllStringFunc(s, func(c string) string {
+		if sgr.MatchString(c) {
+			return c
+		}
+		return "\ufffd"
+	})
+}
+
 // trim takes the spaces from the end of a line, also those between sequences,
 // and all of a line that has sequences but no text.
 func trim(l string) string {
 	end := trailing.FindString(l)
 	l = strings.TrimPrefix(idle.ReplaceAllString(strings.TrimSuffix(l, end), "\x1b[0m"), "\x1b[0m")
-	if strings.Contains(l, "\x1b") {
+	if used := sgr.FindAllString(l, -1); len(used) > 0 && used[len(used)-1] != "\x1b[0m" {
 		l += "\x1b[0m"
 	}
 	return l
@@ -71,10 +85,7 @@ func hang(l string, width, margin int) []string {
 	active, later := "", "" // sequences in force before the word, and after it
 	at, begun := 0, false
 	next := func() {
-		if active != "" {
-			line.WriteString("\x1b[0m")
-		}
-		lines = append(lines, strings.TrimRight(line.String(), " "))
+		lines = append(lines, trim(line.String())) // which ends what is in force
 		line.Reset()
 		line.WriteString(indent + active)
 		at, begun = ansi.StringWidth(indent), false

@@ -88,19 +88,28 @@ func (p *page) cells(cols []column, cells []string, in ink) []span {
 	return out
 }
 
+// room is what cols need, gaps included.
+func room(cols []column) int {
+	n := 0
+	for _, c := range cols {
+		n += gap + c.width
+	}
+	return n
+}
+
 // fit keeps the leading columns that find room, and shortens the last of these
 // when a useful part of it fits.
-func fit(cols []column, room int) []column {
+func fit(cols []column, left int) []column {
 	const useful = 12
 	for i, c := range cols {
-		if c.width+gap > room {
-			if room >= useful+gap && c.width > useful && !c.right {
-				c.width = room - gap
+		if c.width+gap > left {
+			if left >= useful+gap && c.width > useful && !c.right {
+				c.width = left - gap
 				return append(append([]column(nil), cols[:i]...), c)
 			}
 			return cols[:i]
 		}
-		room -= c.width + gap
+		left -= c.width + gap
 	}
 	return cols
 }

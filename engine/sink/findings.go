@@ -181,7 +181,7 @@ func (p *page) reading(row event.Fields, zone *time.Location) []span {
 			from = append(from, span{text, dim})
 			continue
 		}
-		out = append(out, span{f.Name, dim}, span{nbsp, plain}, span{p.value(f.Value) + nbsp, plain}, spaces(1))
+		out = append(out, span{f.Name, dim}, span{nbsp, plain}, span{p.read(f.Value, zone) + nbsp, plain}, spaces(1))
 	}
 	if len(from) > 0 {
 		out = append(out, span{"(", dim})
@@ -189,6 +189,20 @@ func (p *page) reading(row event.Fields, zone *time.Location) []span {
 		out = append(out, span{")", dim})
 	}
 	return out
+}
+
+// read is a value of evidence: a time or a duration loses the digits that
+// nobody compares by eye. The record and the report keep them.
+func (p *page) read(v any, zone *time.Location) string {
+	if s, ok := v.(string); ok && len(s) > len("1.028s") && s[0] >= '0' && s[0] <= '9' {
+		if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+			return strings.ReplaceAll(t.In(zone).Format(time.DateTime), " ", nbsp)
+		}
+		if d, err := time.ParseDuration(s); err == nil {
+			return took(d)
+		}
+	}
+	return p.value(v)
 }
 
 // clockTime shortens an RFC 3339 time to the part that differs within a run.

@@ -1,8 +1,11 @@
 package sink
 
 import (
-	"sort"
+	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/charmbracelet/x/ansi"
 
 	"runbook/engine/event"
 )
@@ -73,26 +76,10 @@ func (p *page) verbatim(indent int, l span) {
 }
 
 // coverageRows draws what could not be read, and what would make it readable:
-// one row for all processes that share the cause.
+// one row for all probes and processes that share the cause.
 func (p *page) coverageRows(rows []event.Coverage) {
-	type cause struct{ probe, status, remedy string }
-	var order []cause
-	pids, details := map[cause][]int{}, map[cause]string{}
-	for _, r := range rows {
-		if r.Status == "read" && p.verbose == 0 {
-			continue
-		}
-		c := cause{r.Probe, r.Status, r.Remedy}
-		if _, ok := pids[c]; !ok {
-			order = append(order, c)
-			pids[c] = nil
-			details[c] = r.Detail
-		}
-		if r.PID != 0 {
-			pids[c] = append(pids[c], r.PID)
-		}
-	}
-	if len(order) == 0 {
+	causes := p.causes(rows)
+	if len(causes) == 0 {
 		return
 	}
 	if p.verbose > 0 {
@@ -100,7 +87,7 @@ func (p *page) coverageRows(rows []event.Coverage) {
 	} else {
 		p.heading("Could not be read")
 	}
-	for _, c := range order {
+	for _, c := range causes {
 		in := magenta
 		switch c.status {
 		case "read":
@@ -108,18 +95,64 @@ func (p *page) coverageRows(rows []event.Coverage) {
 		case "absent":
 			in = dim
 		}
-		text := []span{{c.probe, bold}, spaces(1), {statusWord(c.status), in}}
-		if n := len(pids[c]); n > 0 {
-			text = append(text, span{" for " + processes(pids[c], p), plain})
+		text := []span{{strings.Join(c.probes, ", "), bold}, spaces(1), {statusWord(c.status), in}}
+		if len(c.pids) > 0 {
+			text = append(text, span{" for " + p.processes(c.pids), plain})
 		}
 		p.flow(0, 2, text, p.measure())
 		switch {
 		case c.remedy != "":
-			p.flow(2, 2+len([]rune(p.hint))+1, []span{{p.hint + " ", dim}, {c.remedy, code}}, p.measure())
-		case details[c] != "" && c.status != "read":
-			p.flow(2, 4, []span{{details[c], dim}}, p.measure())
+			p.flow(2, 3+ansi.StringWidth(p.hint), []span{{p.hint + " ", dim}, {c.remedy, code}}, p.measure())
+		case c.detail != "" && c.status != "read":
+			p.flow(2, 4, []span{{c.detail, dim}}, p.measure())
 		}
 	}
+}
+
+// cause is why some reads went as they did.
+type cause struct {
+	probes         []string
+	status, remedy string
+	pids           []int
+	detail         string // of the first of them
+}
+
+// causes groups coverage twice: the processes of a probe, then the probes that
+// met the same in the same processes.
+func (p *page) causes(rows []event.Coverage) []cause {
+	type key struct{ probe, status, remedy string }
+	byProbe := map[key]*cause{}
+	var order []*cause
+	for _, r := range rows {
+		if r.Status == "read" && p.verbose == 0 {
+			continue
+		}
+		k := key{r.Probe, r.Status, r.Remedy}
+		c := byProbe[k]
+		if c == nil {
+			c = &cause{probes: []string{r.Probe}, status: r.Status, remedy: r.Remedy, detail: r.Detail}
+			byProbe[k] = c
+			order = append(order, c)
+		}
+		if r.PID != 0 {
+			c.pids = append(c.pids, r.PID)
+		}
+	}
+	var out []cause
+	at := map[string]int{}
+	for _, c := range order {
+		slices.Sort(c.pids)
+		c.pids = slices.Compact(c.pids)
+		same := fmt.Sprint(c.status, "\x00", c.remedy, "\x00", c.pids)
+		i, ok := at[same]
+		if ok && (c.remedy != "" || c.status == "read") {
+			out[i].probes = append(out[i].probes, c.probes...)
+			continue
+		}
+		at[same] = len(out)
+		out = append(out, *c)
+	}
+	return out
 }
 
 func statusWord(status string) string {
@@ -129,9 +162,8 @@ func statusWord(status string) string {
 	return status
 }
 
-func processes(pids []int, p *page) string {
+func (p *page) processes(pids []int) string {
 	const most = 5
-	sort.Ints(pids)
 	var out []string
 	for i, pid := range pids {
 		if i == most && p.verbose == 0 {

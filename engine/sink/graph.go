@@ -2,6 +2,8 @@ package sink
 
 import "runbook/engine/event"
 
+const maxChains = 20 // without -v
+
 // graph draws who waits for whom, as chains that end where the trouble is:
 //
 //	gamma (pid 24390)
@@ -33,7 +35,12 @@ func (p *page) graph(v event.View, marks map[string]mark) {
 		return out
 	}
 	dashed := false
-	for _, c := range chains(v) {
+	all := chains(v)
+	for i, c := range all {
+		if i == maxChains && p.verbose == 0 {
+			p.line(span{p.dots + " " + decimal(len(all)-i) + " more chains, -v shows all", dim})
+			break
+		}
 		p.chain(c, at)
 		for _, e := range c {
 			dashed = dashed || !e.Certain

@@ -11,13 +11,10 @@ import (
 func (p *page) table(v event.View, marks map[string]mark) {
 	p.title(v)
 	cols, label := columns(v), 0
-	total := 0
 	for _, n := range v.Nodes {
 		label = max(label, ansi.StringWidth(n.Label))
 	}
-	for _, c := range cols {
-		total += gap + c.width
-	}
+	total := room(cols)
 	if label+total > p.width {
 		p.list(v, cols, marks)
 		return

@@ -35,11 +35,10 @@ func (p *page) tree(v event.View, marks map[string]mark) {
 	}
 	label = min(label, max(p.width*2/3, 16))
 	all := columns(v)
-	cols := fit(all, p.width-label-marked)
-	aligned := len(cols) == len(all) && label+marked <= p.width
-	if !aligned { // facts before marks: these find a place in their own row, or under it
-		cols = fit(all, p.width-label)
-	}
+	// Facts come before marks: where there is no room for all of both, a mark
+	// finds its place in its own row, or under it.
+	cols := fit(all, p.width-label)
+	aligned := label+room(all)+marked <= p.width
 	if len(v.Columns) > 0 && len(cols) > 0 {
 		p.line(append([]span{spaces(label)}, p.cells(cols, heads(cols), dim)...)...)
 	}

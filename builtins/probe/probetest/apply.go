@@ -17,7 +17,6 @@ type world struct {
 	uid                int
 	machine            probe.Machine
 	procs              map[int]*process
-	pids               []int // in the order of the lines
 	files              map[string]string
 	failed             map[probe.Question]probe.Failure
 	locks              []string

@@ -147,9 +147,6 @@ class Keeper:
         if pid == self.root.pid:
             self.root.wait()
 
-    def interrupt(self, name):
-        os.kill(self.pids()[name], signal.SIGINT)
-
     def trace(self, name):
         pid = self.pids()[name]
         self.excused.add(name)

@@ -14,7 +14,7 @@ import threading
 import time
 
 from loop import dial, listen
-from verbs import call_plain
+from verbs import F_OFD_SETLKW, WHOLE_FILE, call_plain
 
 FOREVER = 1_000_000
 
@@ -148,6 +148,13 @@ def posix_lock(a, key):
     fcntl.lockf(f, fcntl.LOCK_EX)
 
 
+def ofd_lock(a, key):
+    """Waits for a lock that belongs to an open file, not to a process."""
+    f = open(a.world.file(key), "w")
+    a.stick()
+    fcntl.fcntl(f, F_OFD_SETLKW, WHOLE_FILE)
+
+
 def wait(a, name, *argv):
     """Runs a program and waits for its end, on the loop's own thread."""
     kid = a.kids.get(name)
@@ -220,18 +227,6 @@ def inotify(a):
     fd = libc.inotify_init()
     a.stick()
     os.read(fd, 4096)
-
-
-def stop_self(a):
-    a.stick()
-    os.kill(os.getpid(), signal.SIGSTOP)
-
-
-def read_terminal(a, key):
-    """input() on a terminal where nobody types."""
-    fd = os.open(_terminal(a, key), os.O_RDWR)
-    a.stick()
-    os.read(fd, 1)
 
 
 def write_terminal(a, key):

@@ -2,12 +2,16 @@
 import fcntl
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
 
 from loop import IN, Conn, dial
+
+F_OFD_SETLK, F_OFD_SETLKW = 37, 38
+WHOLE_FILE = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def deaf(a, peer="parent"):
@@ -17,12 +21,13 @@ def deaf(a, peer="parent"):
     a.loop.arm(conn.fd, a._wants(conn))
 
 
+def pause_reading(a, peer="parent"):
+    """As asyncio's transports do it: the descriptor leaves the interest set altogether."""
+    a.loop.epoll.unregister(a.conns[peer].fd)
+
+
 def deaf_listener(a):
     a.loop.arm(a.listener.fileno(), 0)
-
-
-def hear_listener(a):
-    a.loop.arm(a.listener.fileno(), IN)
 
 
 def deaf_wakeup(a):
@@ -125,6 +130,22 @@ def hold_fcntl(a, key):
     f = open(a.world.file(key), "w")
     fcntl.lockf(f, fcntl.LOCK_EX)
     a.kept.append(f)
+
+
+def hold_ofd(a, key):
+    """A lock of the open file: /proc/locks names no process for it."""
+    f = open(a.world.file(key), "w")
+    fcntl.fcntl(f, F_OFD_SETLK, WHOLE_FILE)
+    a.kept.append(f)
+
+
+def leave_flock(a, key, name, *argv):
+    """Locks, starts a program that inherits the file, and closes it: the program holds the lock now."""
+    with open(a.world.file(key), "w") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        kid = subprocess.Popen(argv, env=dict(os.environ), pass_fds=[f.fileno()])
+    a.kept.append(kid)
+    a.world.register(name, pid=kid.pid)
 
 
 def touch_lock_often(a, key, ms):
@@ -256,10 +277,6 @@ def end(a):
     """Ends at once, and leaves it to the parent to notice."""
     a.done()
     os._exit(0)
-
-
-def ignore_sigint(a):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def block_sigint(a):

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"runbook/engine/event"
+	"runbook/engine/sink"
+)
+
+// output is what becomes of the events of one run.
+type output struct {
+	event.Sink
+	job      job
+	terminal *sink.Terminal
+	finish   func() // closes the sinks and says where the record lies
+}
+
+// output opens the sinks. When stdout carries data, the text for people goes
+// to stderr.
+func (d *door) output(r *runFlags, j job) *output {
+	o := &output{job: j}
+	text := d.out
+	var sinks []event.Sink
+	record := &recording{want: r.record, job: j}
+	if !r.noRecord {
+		sinks = append(sinks, record) // first: whatever else breaks, it is on disk
+	}
+	if r.json || r.jsonl {
+		text = os.Stderr
+		data := sink.NewJSON(d.out)
+		if r.jsonl {
+			data = sink.NewJSONL(d.out)
+		}
+		sinks = append(sinks, data)
+	}
+	o.terminal = sink.NewTerminal(text, r.terminal(text, true))
+	sinks = append(sinks, o.terminal)
+
+	o.Sink = event.Tee(func(s event.Sink, err error) {
+		switch {
+		case s == record:
+			o.terminal.Clear()
+			fmt.Fprintf(d.err, "runbook: %v\n", err)
+		case isBrokenPipe(err): // `| head` has seen enough
+		default:
+			fmt.Fprintf(d.err, "runbook: write: %v\n", err)
+		}
+	}, sinks...)
+	o.finish = func() {
+		_ = o.Close()
+		if f, ok := d.err.(*os.File); ok && isTerminal(f) && record.kept() {
+			what := j.ID
+			if r.record != "" {
+				what = r.record
+			}
+			fmt.Fprintf(f, "recorded: %s (runbook replay %s)\n", shortHome(record.dir), what)
+		}
+	}
+	return o
+}
+
+// recording is the record sink of a run, made when the first event comes: a
+// command line that turns out wrong leaves no empty record behind.
+type recording struct {
+	want string // directory; "" = one in the list of runs
+	job  job
+
+	dir    string
+	sink   event.Sink
+	failed bool
+}
+
+func (r *recording) Write(e event.Event) error {
+	if r.failed {
+		return nil
+	}
+	if r.sink == nil {
+		if err := r.open(); err != nil {
+			r.failed = true
+			return fmt.Errorf("not recorded: %w", err)
+		}
+	}
+	if err := r.sink.Write(e); err != nil {
+		r.failed = true
+		return fmt.Errorf("recording stopped: %w", err)
+	}
+	return nil
+}
+
+// open begins the record. In the list of runs the oldest make room.
+func (r *recording) open() (err error) {
+	r.dir = r.want
+	if r.dir == "" {
+		all, err := runsDir()
+		if err != nil {
+			return err
+		}
+		runs := sink.Runs{Dir: all}
+		if r.dir, err = runs.Create(r.job.Recipe, r.job.ID, time.Now()); err != nil {
+			return err
+		}
+		_ = runs.Prune(sink.KeepRuns) // next time, then
+	}
+	r.sink, err = sink.NewRecord(r.dir)
+	return err
+}
+
+func (r *recording) Close() error {
+	if r.sink == nil {
+		return nil
+	}
+	err := r.sink.Close()
+	if err != nil && !r.failed {
+		r.failed = true
+		return fmt.Errorf("recording stopped: %w", err)
+	}
+	return nil
+}
+
+func (r *recording) kept() bool { return r.sink != nil && !r.failed }
