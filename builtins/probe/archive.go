@@ -26,6 +26,8 @@ import (
 //	0/pipes.json            pid/fd → fill
 //	0/machine.json          Machine
 //	0/left_out.json         pids that were seen and not kept
+//	0/2/proc/4242/stat      what the second asking gave, where it differs;
+//	0/2/dirs.json           and so on
 //
 // Equal snapshots give equal bytes.
 
@@ -61,21 +63,39 @@ type archiver struct {
 }
 
 func (a *archiver) moment(dir string, m *Moment) {
-	a.json(dir+"dirs.json", m.Dirs)
-	a.json(dir+"errors.json", byOp(m.Failed))
 	a.json(dir+"left_out.json", m.LeftOut)
-	if m.Machine != nil {
-		a.json(dir+"machine.json", m.Machine)
+	for n, answers := range m.Asked {
+		if n > 0 {
+			a.answers(fmt.Sprintf("%s%d/", dir, n+1), answers)
+		} else {
+			a.answers(dir, answers)
+		}
 	}
-	a.json(dir+"pipes.json", m.Pipes)
-	a.json(dir+"sockets.json", m.Sockets)
-	paths := slices.Concat(slices.Collect(maps.Keys(m.Files)), slices.Collect(maps.Keys(m.Links)))
+}
+
+func (a *archiver) answers(dir string, x *Answers) {
+	if len(x.Dirs) > 0 {
+		a.json(dir+"dirs.json", x.Dirs)
+	}
+	if len(x.Failed) > 0 {
+		a.json(dir+"errors.json", byOp(x.Failed))
+	}
+	if x.Machine != nil {
+		a.json(dir+"machine.json", x.Machine)
+	}
+	if len(x.Pipes) > 0 {
+		a.json(dir+"pipes.json", x.Pipes)
+	}
+	if len(x.Sockets) > 0 {
+		a.json(dir+"sockets.json", x.Sockets)
+	}
+	paths := slices.Concat(slices.Collect(maps.Keys(x.Files)), slices.Collect(maps.Keys(x.Links)))
 	slices.SortFunc(paths, pathOrder)
-	for _, p := range slices.Compact(paths) {
-		if data, ok := m.Files[p]; ok {
+	for _, p := range slices.Compact(paths) { // a path is a file or a link; the file wins
+		if data, ok := x.Files[p]; ok {
 			a.file(dir+"proc/"+p, data)
 		} else {
-			a.entry(&tar.Header{Typeflag: tar.TypeSymlink, Name: dir + "proc/" + p, Linkname: m.Links[p], Mode: 0o777}, nil)
+			a.entry(&tar.Header{Typeflag: tar.TypeSymlink, Name: dir + "proc/" + p, Linkname: x.Links[p], Mode: 0o777}, nil)
 		}
 	}
 }

@@ -150,24 +150,43 @@ func (u *unpacker) count(name string) error {
 	return nil
 }
 
-// sample splits "0/proc/4242/stat" into its moment and the rest.
-func (u *unpacker) sample(name string) (*Moment, string, error) {
-	dir, rest, _ := strings.Cut(name, "/")
-	i, err := strconv.Atoi(dir)
-	if err != nil || strconv.Itoa(i) != dir || i < 0 {
-		return nil, "", nil // of a later version, perhaps
+// place splits "0/proc/4242/stat" and "0/2/proc/4242/stat" into the moment, the
+// answers and the rest of the name; nil for what a later version may write.
+func (u *unpacker) place(name string) (m *Moment, a *Answers, rest string, err error) {
+	i, rest, ok := cutNumber(name)
+	if !ok {
+		return nil, nil, "", nil
 	}
 	if i >= maxSamples {
-		return nil, "", fmt.Errorf("more than %d samples", maxSamples)
+		return nil, nil, "", fmt.Errorf("more than %d samples", maxSamples)
 	}
-	if u.samples[i] == nil {
-		u.samples[i] = NewMoment()
+	m = u.samples[i]
+	if m == nil {
+		m = &Moment{}
+		u.samples[i] = m
 	}
-	return u.samples[i], rest, nil
+	n := 0
+	if asking, below, ok := cutNumber(rest); ok {
+		if asking < 2 || asking > maxAsked {
+			return nil, nil, "", fmt.Errorf("asking number %d", asking)
+		}
+		n, rest = asking-1, below
+	}
+	for len(m.Asked) <= n {
+		m.Asked = append(m.Asked, NewAnswers())
+	}
+	return m, m.Asked[n], rest, nil
+}
+
+// cutNumber takes a number off the front of a path.
+func cutNumber(name string) (n int, rest string, ok bool) {
+	dir, rest, _ := strings.Cut(name, "/")
+	n, err := strconv.Atoi(dir)
+	return n, rest, err == nil && n >= 0 && strconv.Itoa(n) == dir
 }
 
 func (u *unpacker) link(name, text string) error {
-	m, rest, err := u.sample(name)
+	m, a, rest, err := u.place(name)
 	if m == nil {
 		return err
 	}
@@ -175,7 +194,7 @@ func (u *unpacker) link(name, text string) error {
 	if !ok {
 		return errors.New("a link outside proc")
 	}
-	m.Links[p] = text
+	a.Links[p] = text
 	return nil
 }
 
@@ -184,38 +203,38 @@ func (u *unpacker) file(name string, data []byte) error {
 		u.meta = &SnapshotMeta{}
 		return decode(data, u.meta)
 	}
-	m, rest, err := u.sample(name)
+	m, a, rest, err := u.place(name)
 	if m == nil {
 		return err
 	}
 	if p, ok := strings.CutPrefix(rest, "proc/"); ok {
-		m.Files[p] = data
+		a.Files[p] = data
 		return nil
 	}
 	switch rest {
 	case "dirs.json":
-		return decode(data, &m.Dirs)
+		return decode(data, &a.Dirs)
 	case "left_out.json":
 		err := decode(data, &m.LeftOut)
 		slices.Sort(m.LeftOut)
 		return err
 	case "machine.json":
-		return decode(data, &m.Machine)
+		return decode(data, &a.Machine)
 	case "pipes.json":
-		return decode(data, &m.Pipes)
+		return decode(data, &a.Pipes)
 	case "sockets.json":
-		return m.readSockets(data)
+		return a.readSockets(data)
 	case "errors.json":
-		return m.readErrors(data)
+		return a.readErrors(data)
 	}
 	return nil // of a later version, perhaps
 }
 
-func (m *Moment) readSockets(data []byte) error {
-	if err := decode(data, &m.Sockets); err != nil {
+func (a *Answers) readSockets(data []byte) error {
+	if err := decode(data, &a.Sockets); err != nil {
 		return err
 	}
-	for pid, answer := range m.Sockets {
+	for pid, answer := range a.Sockets {
 		slices.Sort(answer.Asked)
 		for i := range answer.Rows {
 			s := &answer.Rows[i]
@@ -228,7 +247,7 @@ func (m *Moment) readSockets(data []byte) error {
 	return nil
 }
 
-func (m *Moment) readErrors(data []byte) error {
+func (a *Answers) readErrors(data []byte) error {
 	var byOp map[string]map[string]Failure
 	if err := decode(data, &byOp); err != nil {
 		return err
@@ -236,7 +255,7 @@ func (m *Moment) readErrors(data []byte) error {
 	for op, failures := range byOp {
 		for about, f := range failures {
 			f.Text = Clean([]byte(f.Text))
-			m.Failed[Question{op, about}] = f
+			a.Failed[Question{op, about}] = f
 		}
 	}
 	return nil
@@ -266,7 +285,7 @@ func (u *unpacker) snapshot() (*Snapshot, error) {
 	for i, sample := range meta.Samples {
 		m := u.samples[i]
 		if m == nil {
-			m = NewMoment() // nothing could be read then
+			m = &Moment{} // nothing could be read then
 		}
 		if sample.Over < 0 {
 			return nil, fmt.Errorf("sample %d was taken before the one ahead of it", i)

@@ -12,56 +12,65 @@ import (
 // about processes that keep names, with secrets in command lines masked. This
 // is the write boundary: nothing leaves a Recorder but through here.
 func (m *Moment) only(keep func(pid int) bool) *Moment {
-	out := NewMoment()
-	out.At, out.Over, out.Machine = m.At, m.Over, m.Machine
+	out := &Moment{At: m.At, Over: m.Over}
 	left := map[int]bool{}
-	wanted := func(p string) bool {
-		pid := pidOf(p)
+	for _, pid := range m.LeftOut {
+		left[pid] = true
+	}
+	m.eachPID(func(pid int) {
 		if pid > 0 && !keep(pid) {
 			left[pid] = true
-			return false
 		}
-		return mayKeep(p)
+	})
+	out.LeftOut = sortedKeys(left)
+	for _, a := range m.Asked {
+		out.Asked = append(out.Asked, a.only(keep, left))
 	}
-	for p, data := range m.Files {
+	return out
+}
+
+func (a *Answers) only(keep func(pid int) bool, left map[int]bool) *Answers {
+	out := NewAnswers()
+	out.Machine = a.Machine
+	wanted := func(p string) bool {
+		pid := pidOf(p)
+		return (pid == 0 || keep(pid)) && mayKeep(p)
+	}
+	for p, data := range a.Files {
 		if wanted(p) {
 			out.Files[p] = filterFile(p, data, keep)
 		}
 	}
-	for p, text := range m.Links {
+	for p, text := range a.Links {
 		if wanted(p) {
 			out.Links[p] = text
 		}
 	}
-	for p, names := range m.Dirs {
+	for p, names := range a.Dirs {
 		if p == "." {
 			out.Dirs[p] = keptPIDs(names, keep)
 		} else if wanted(p) {
 			out.Dirs[p] = names
 		}
 	}
-	for pid, answer := range m.Sockets {
+	for pid, answer := range a.Sockets {
 		if keep(pid) {
 			out.Sockets[pid] = answer
 		}
 	}
-	for key, fill := range m.Pipes {
+	for key, fill := range a.Pipes {
 		if keep(pidOf(key)) {
 			out.Pipes[key] = fill
 		}
 	}
-	for q, f := range m.Failed {
+	for q, f := range a.Failed {
 		// A pid that was absent is no secret, and an answer: it stays.
 		pid := pidOf(q.About)
-		about := q.Op == "sockets" || q.Op == "pipe" || q.Op == "machine" || q.About == "." || mayKeep(q.About)
-		if about && (pid == 0 || keep(pid) || f.Kind == "absent" && !left[pid]) {
+		path := q.Op == "read" || q.Op == "readlink" || q.Op == "readdir" && q.About != "."
+		if (!path || mayKeep(q.About)) && (pid == 0 || keep(pid) || f.Kind == "absent" && !left[pid]) {
 			out.Failed[q] = f
 		}
 	}
-	for _, pid := range m.LeftOut {
-		left[pid] = true
-	}
-	out.LeftOut = sortedKeys(left)
 	return out
 }
 

@@ -38,7 +38,7 @@ type Listener struct {
 // connections; else /proc/PID/net is read. Errors: fs.ErrPermission.
 func Listeners(ctx context.Context, h Host, addrs []string) ([]Listener, error) {
 	rows, err := listening(ctx, h)
-	Cover(ctx, "listeners", 0, err, attachRemedy)
+	Cover(ctx, "listeners", 0, err, remedyAttach(ctx, h, -1))
 	if err != nil {
 		return nil, fmt.Errorf("listeners: %w", err)
 	}
@@ -57,7 +57,7 @@ func Listeners(ctx context.Context, h Host, addrs []string) ([]Listener, error) 
 	if err != nil {
 		return nil, fmt.Errorf("listeners: %w", err)
 	}
-	coverHidden(ctx, "listeners", hidden)
+	coverHidden(ctx, h, "listeners", hidden)
 	for i := range list {
 		l := &list[i]
 		if l.Holders = found[socketLink(l.Inode)]; len(l.Holders) > 0 {

@@ -194,7 +194,7 @@ func (t *lockTable) resolve(ctx context.Context, l *Lock, pids []int) {
 	if err != nil {
 		return
 	}
-	coverHidden(ctx, "locks", hidden)
+	coverHidden(ctx, t.host, "locks", hidden)
 	var far []int
 	for _, ref := range found[l.Path] {
 		far = append(far, ref.PID)
@@ -236,7 +236,7 @@ func (t *lockTable) of(ctx context.Context, pid int) []lockedFD {
 	var fds []lockedFD
 	names, err := t.host.ReadDir(ctx, fmt.Sprintf("%d/fd", pid))
 	if err != nil && !Gone(err) {
-		Cover(ctx, "locks", pid, err, attachRemedy)
+		Cover(ctx, "locks", pid, err, remedyAttach(ctx, t.host, -1))
 	}
 	for _, name := range names {
 		link, err := t.host.Readlink(ctx, fmt.Sprintf("%d/fd/%s", pid, name))

@@ -73,7 +73,7 @@ func look(ctx context.Context, h Host, r *Reading) {
 	if !r.HasFDs {
 		return // sockets, epoll and pipes are found through descriptors
 	}
-	r.Pipes = pipeFills(ctx, h, pid, r.FDs, r.Threads)
+	r.Pipes = pipeFills(ctx, h, r)
 	if items, err := Epoll(ctx, h, pid, r.FDs); err == nil {
 		r.Epoll, r.HasEpoll = items, true
 	}
@@ -81,18 +81,17 @@ func look(ctx context.Context, h Host, r *Reading) {
 	if err == nil {
 		r.Sockets, r.HasSockets = socks, true
 	}
-	Cover(ctx, "ss", pid, err, attachRemedy)
+	Cover(ctx, "ss", pid, err, remedyAttach(ctx, h, r.Process.UID))
 }
-
-const attachRemedy = "sudo runbook …"
 
 // pipeFills asks for the pipes that can explain a wait: standard input and
 // output, and those in which a thread blocks. Asking for all would cost two
 // system calls a pipe, for pipes that nobody waits on.
-func pipeFills(ctx context.Context, h Host, pid int, fds []FD, threads []Thread) map[int]PipeFill {
+func pipeFills(ctx context.Context, h Host, r *Reading) map[int]PipeFill {
+	pid := r.Process.PID
 	asked := map[int]bool{}
 	blocked := false
-	for _, t := range threads {
+	for _, t := range r.Threads {
 		if t.Family == "pipe_write" || t.Family == "pipe_read" {
 			blocked = true
 			if t.FD >= 0 {
@@ -104,14 +103,14 @@ func pipeFills(ctx context.Context, h Host, pid int, fds []FD, threads []Thread)
 		return nil
 	}
 	fills := map[int]PipeFill{}
-	for _, fd := range fds {
-		if (fd.Kind != "pipe" && fd.Kind != "fifo") || !(fd.Num <= 2 || asked[fd.Num]) {
+	for _, fd := range r.FDs {
+		if !asked[fd.Num] && !(fd.Kind == "pipe" && fd.Num <= 2) {
 			continue
 		}
 		if fill, err := h.Pipe(ctx, pid, fd); err == nil {
 			fills[fd.Num] = fill
 		} else {
-			Cover(ctx, "pipes", pid, err, attachRemedy)
+			Cover(ctx, "pipes", pid, err, remedyAttach(ctx, h, r.Process.UID))
 		}
 	}
 	return fills

@@ -20,7 +20,7 @@ func OutsidePeers(ctx context.Context, h Host, socks []*Socket) error {
 		}
 	}
 	if err := peerInodes(ctx, h, open); err != nil {
-		Cover(ctx, "ss", 0, err, attachRemedy)
+		Cover(ctx, "ss", 0, err, remedyAttach(ctx, h, -1))
 		return fmt.Errorf("peers outside: %w", err)
 	}
 	want := map[string]bool{}
@@ -36,7 +36,7 @@ func OutsidePeers(ctx context.Context, h Host, socks []*Socket) error {
 	if err != nil {
 		return fmt.Errorf("peers outside: %w", err)
 	}
-	coverHidden(ctx, "ss", hidden)
+	coverHidden(ctx, h, "ss", hidden)
 	for _, s := range open {
 		if refs := found[socketLink(s.PeerInode)]; s.PeerInode != 0 && len(refs) > 0 {
 			s.PeerPID, s.PeerFD, s.Peers = refs[0].PID, refs[0].FD, refs
@@ -86,7 +86,7 @@ func peerInodes(ctx context.Context, h Host, socks []*Socket) error {
 // Errors: fs.ErrPermission, fs.ErrNotExist when nsPID is gone.
 func Ownerless(ctx context.Context, h Host, nsPID int, ports []int) ([]Socket, error) {
 	all, err := netTCP(ctx, h, nsPID)
-	Cover(ctx, "ss", nsPID, err, attachRemedy)
+	Cover(ctx, "ss", nsPID, err, remedyAttach(ctx, h, -1))
 	if err != nil {
 		return nil, fmt.Errorf("ownerless sockets: %w", err)
 	}

@@ -96,7 +96,7 @@ func (j *pipeJoin) searchEverywhere(ctx context.Context, h Host) error {
 	if err != nil {
 		return err
 	}
-	coverHidden(ctx, "pipes", hidden)
+	coverHidden(ctx, h, "pipes", hidden)
 	var others []int
 	seen := map[int]bool{}
 	for _, refs := range found {
@@ -145,7 +145,7 @@ func fillOf(ctx context.Context, h Host, p *Pipe) *PipeFill {
 			return &fill
 		}
 		if !Gone(err) || errors.Is(err, ErrTimeout) {
-			Cover(ctx, "pipes", ref.PID, err, attachRemedy)
+			Cover(ctx, "pipes", ref.PID, err, remedyAttach(ctx, h, -1))
 		}
 	}
 	return nil

@@ -43,8 +43,9 @@ type Identity struct {
 	ParentAddr string // "127.0.0.1:1616", or a socket path; "" unknown
 }
 
-// Zombie reports whether the process has ended and waits to be reaped.
-func (p *Process) Zombie() bool { return p.State == "Z" || p.State == "X" }
+// Zombie reports whether the process has ended and waits to be reaped. State Z
+// is that of its main thread, which may end before the others do.
+func (p *Process) Zombie() bool { return (p.State == "Z" || p.State == "X") && p.Threads <= 1 }
 
 // Stopped reports whether a signal or a tracer stopped it.
 func (p *Process) Stopped() bool { return p.State == "T" || p.State == "t" }

@@ -10,27 +10,29 @@ import (
 )
 
 // Recorder is a Host that passes every question on to another one and notes
-// the answers, one Moment for each sample: Sleep begins the next.
-//
-// A question that is asked twice within a sample keeps its last answer, which
-// is the one that verdicts rest on. It may be used by several goroutines.
+// the answers, one Moment for each sample: Sleep begins the next. It may be
+// used by several goroutines.
 type Recorder struct {
 	host Host
 
 	mu      sync.Mutex
 	moments []*Moment
+	asked   map[Question]int // how often, in this moment
 }
 
 // NewRecorder notes what is read through it from h.
 func NewRecorder(h Host) *Recorder {
-	return &Recorder{host: h, moments: []*Moment{NewMoment()}}
+	return &Recorder{host: h, moments: []*Moment{{}}, asked: map[Question]int{}}
 }
 
-// note runs keep on the current moment, or writes the failure of q down.
-// Our own giving up is no fact about the host.
-func (r *Recorder) note(q Question, err error, keep func(m *Moment)) {
+// note writes down what q gave. Our own giving up is no fact about the host.
+func (r *Recorder) note(op, about string, err error, x reply) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNotCaptured) {
 		return
+	}
+	if err != nil {
+		f := failure(err)
+		x.failed = &f
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -38,106 +40,55 @@ func (r *Recorder) note(q Question, err error, keep func(m *Moment)) {
 	if m.At.IsZero() {
 		m.At = r.host.Now()
 	}
-	if err != nil {
-		m.forget(q)
-		m.Failed[q] = failure(err)
-		return
-	}
-	delete(m.Failed, q)
-	keep(m)
-}
-
-// forget drops an earlier answer, so that a question has one at most.
-func (m *Moment) forget(q Question) {
-	switch q.Op {
-	case "sockets":
-		delete(m.Sockets, pidOf(q.About))
-	case "read":
-		delete(m.Files, q.About)
-	case "readlink":
-		delete(m.Links, q.About)
-	case "readdir":
-		delete(m.Dirs, q.About)
-	case "pipe":
-		delete(m.Pipes, q.About)
-	}
+	q := Question{op, about}
+	m.put(q, r.asked[q], x)
+	r.asked[q]++
 }
 
 // ReadFile implements Host.
 func (r *Recorder) ReadFile(ctx context.Context, path string, buf []byte) ([]byte, error) {
 	data, err := r.host.ReadFile(ctx, path, buf)
-	path = procPath(path)
-	r.note(Question{"read", path}, err, func(m *Moment) { m.Files[path] = slices.Clone(data) })
+	r.note("read", procPath(path), err, reply{data: slices.Clone(data)})
 	return data, err
 }
 
 // Readlink implements Host.
 func (r *Recorder) Readlink(ctx context.Context, path string) (string, error) {
 	text, err := r.host.Readlink(ctx, path)
-	path = procPath(path)
-	r.note(Question{"readlink", path}, err, func(m *Moment) { m.Links[path] = text })
+	r.note("readlink", procPath(path), err, reply{text: text})
 	return text, err
 }
 
 // ReadDir implements Host.
 func (r *Recorder) ReadDir(ctx context.Context, path string) ([]string, error) {
 	names, err := r.host.ReadDir(ctx, path)
-	path = procPath(path)
-	r.note(Question{"readdir", path}, err, func(m *Moment) { m.Dirs[path] = slices.Clone(names) })
+	r.note("readdir", procPath(path), err, reply{names: slices.Clone(names)})
 	return names, err
 }
 
 // Sockets implements Host.
 func (r *Recorder) Sockets(ctx context.Context, pid int, fds []FD) ([]Socket, error) {
 	rows, err := r.host.Sockets(ctx, pid, fds)
-	r.note(Question{"sockets", pidText(pid)}, err, func(m *Moment) {
-		m.Sockets[pid] = m.Sockets[pid].with(fds, rows)
-	})
-	return rows, err
-}
-
-// with adds the answer about fds, which replaces an earlier one about the same.
-func (a SocketAnswer) with(fds []FD, rows []Socket) SocketAnswer {
-	again := map[int]bool{}
+	x := SocketAnswer{Rows: slices.Clone(rows)}
 	for _, fd := range fds {
-		again[fd.Num] = true
+		x.Asked = append(x.Asked, fd.Num)
 	}
-	var out SocketAnswer
-	for _, n := range a.Asked {
-		if !again[n] {
-			out.Asked = append(out.Asked, n)
-		}
-	}
-	for _, s := range a.Rows {
-		if !again[s.FD] {
-			out.Rows = append(out.Rows, s)
-		}
-	}
-	for n := range again {
-		out.Asked = append(out.Asked, n)
-	}
-	out.Rows = append(out.Rows, rows...)
-	slices.Sort(out.Asked)
-	slices.SortStableFunc(out.Rows, func(a, b Socket) int { return a.FD - b.FD })
-	return out
+	slices.Sort(x.Asked)
+	r.note("sockets", pidText(pid), err, reply{sockets: x})
+	return rows, err
 }
 
 // Pipe implements Host.
 func (r *Recorder) Pipe(ctx context.Context, pid int, fd FD) (PipeFill, error) {
 	fill, err := r.host.Pipe(ctx, pid, fd)
-	key := pipeKey(pid, fd)
-	r.note(Question{"pipe", key}, err, func(m *Moment) { m.Pipes[key] = fill })
+	r.note("pipe", pipeKey(pid, fd), err, reply{fill: fill})
 	return fill, err
 }
 
 // Machine implements Host. What could be read of it is kept beside the error.
 func (r *Recorder) Machine(ctx context.Context) (Machine, error) {
 	machine, err := r.host.Machine(ctx)
-	keep := func(m *Moment) { m.Machine = &machine }
-	r.note(Question{"machine", ""}, nil, keep)
-	if err != nil {
-		r.note(Question{"machine", ""}, err, keep)
-	}
+	r.note("machine", "", err, reply{machine: &machine})
 	return machine, err
 }
 
@@ -162,9 +113,8 @@ func (r *Recorder) Sleep(ctx context.Context, d time.Duration) (time.Duration, e
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := NewMoment()
-	next.Over = slept
-	r.moments = append(r.moments, next)
+	r.moments = append(r.moments, &Moment{Over: slept})
+	clear(r.asked)
 	return slept, nil
 }
 

@@ -51,8 +51,9 @@ type Snapshot struct {
 
 	moments []*Moment
 
-	mu sync.Mutex
-	at int // index of the sample
+	mu    sync.Mutex
+	at    int              // index of the sample
+	asked map[Question]int // how often, in this sample
 }
 
 // NewSnapshot makes a snapshot of moments, of which there is at least one. The
@@ -65,30 +66,27 @@ func NewSnapshot(meta SnapshotMeta, moments []*Moment) *Snapshot {
 		meta.Samples = append(meta.Samples, SampleMeta{m.At, m.Over})
 		m.eachPID(func(pid int) { pids[pid] = true })
 	}
+	delete(pids, 0) // the machine's own files
 	meta.Taken = moments[0].At
 	meta.PIDs = sortedKeys(pids)
-	return &Snapshot{Meta: meta, moments: moments}
+	return &Snapshot{Meta: meta, moments: moments, asked: map[Question]int{}}
 }
 
 // eachPID names every process of which something was read.
 func (m *Moment) eachPID(f func(pid int)) {
-	for p := range m.Files {
-		if pid := pidOf(p); pid > 0 {
+	for _, a := range m.Asked {
+		for p := range a.Files {
+			f(pidOf(p))
+		}
+		for p := range a.Links {
+			f(pidOf(p))
+		}
+		for p := range a.Dirs {
+			f(pidOf(p))
+		}
+		for pid := range a.Sockets {
 			f(pid)
 		}
-	}
-	for p := range m.Links {
-		if pid := pidOf(p); pid > 0 {
-			f(pid)
-		}
-	}
-	for p := range m.Dirs {
-		if pid := pidOf(p); pid > 0 {
-			f(pid)
-		}
-	}
-	for pid := range m.Sockets {
-		f(pid)
 	}
 }
 
@@ -103,15 +101,35 @@ func (s *Snapshot) Rewind() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = 0
+	clear(s.asked)
 }
 
-// missing is the error for a question without an answer.
-func (s *Snapshot) missing(m *Moment, q Question, pid int) error {
-	if f, ok := m.Failed[q]; ok {
-		return f
+// ask finds the answer to a question: at its nth asking in a sample the nth
+// that was given then, so that a replay sees what was seen. The error is that
+// of then, or says that there is no answer.
+func (s *Snapshot) ask(ctx context.Context, op, about string) (reply, error) {
+	if err := ctx.Err(); err != nil {
+		return reply{}, err
 	}
+	q := Question{op, about}
+	s.mu.Lock()
+	m, n := s.moments[s.at], s.asked[q]
+	s.asked[q]++
+	s.mu.Unlock()
+	x, ok := m.get(q, n)
+	switch {
+	case !ok:
+		return x, s.missing(m, q)
+	case x.failed != nil:
+		return x, *x.failed
+	}
+	return x, nil
+}
+
+// missing is the error for a question that nobody asked.
+func (s *Snapshot) missing(m *Moment, q Question) error {
 	err := ErrNotCaptured
-	if pid > 0 && !s.wasThere(m, pid) {
+	if pid := pidOf(q.About); pid > 0 && !s.wasThere(m, pid) {
 		err = fs.ErrNotExist
 	}
 	return fmt.Errorf("%s %s: %w", q.Op, q.About, err)
@@ -123,62 +141,54 @@ func (s *Snapshot) missing(m *Moment, q Question, pid int) error {
 func (s *Snapshot) wasThere(m *Moment, pid int) bool {
 	_, kept := slices.BinarySearch(s.Meta.PIDs, pid)
 	_, left := slices.BinarySearch(m.LeftOut, pid)
-	names, listed := m.Dirs["."]
-	if listed {
-		kept = slices.Contains(names, pidText(pid))
+	if names, listed := m.get(Question{"readdir", "."}, maxAsked); listed {
+		kept = slices.Contains(names.names, pidText(pid)) || m.read(pid)
 	}
 	return kept || left
 }
 
+// read reports whether anything was read of a process.
+func (m *Moment) read(pid int) bool {
+	found := false
+	m.eachPID(func(p int) { found = found || p == pid })
+	return found
+}
+
 // ReadFile implements Host.
 func (s *Snapshot) ReadFile(ctx context.Context, path string, buf []byte) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
+	x, err := s.ask(ctx, "read", procPath(path))
+	if err != nil {
 		return nil, err
 	}
-	path = procPath(path)
-	m := s.moment()
-	if data, ok := m.Files[path]; ok {
-		return append(buf[:0], data...), nil
-	}
-	return nil, s.missing(m, Question{"read", path}, pidOf(path))
+	return append(buf[:0], x.data...), nil
 }
 
 // Readlink implements Host.
 func (s *Snapshot) Readlink(ctx context.Context, path string) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	path = procPath(path)
-	m := s.moment()
-	if text, ok := m.Links[path]; ok {
-		return text, nil
-	}
-	return "", s.missing(m, Question{"readlink", path}, pidOf(path))
+	x, err := s.ask(ctx, "readlink", procPath(path))
+	return x.text, err
 }
 
 // ReadDir implements Host.
 func (s *Snapshot) ReadDir(ctx context.Context, dir string) ([]string, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	dir = procPath(dir)
-	m := s.moment()
-	if names, ok := m.Dirs[dir]; ok {
-		return slices.Clone(names), nil
+	x, err := s.ask(ctx, "readdir", dir)
+	if dir == "." && errors.Is(err, ErrNotCaptured) {
+		return s.processes(), nil
 	}
-	if dir == "." {
-		return m.processes(), nil
-	}
-	return nil, s.missing(m, Question{"readdir", dir}, pidOf(dir))
+	return slices.Clone(x.names), err
 }
 
 // processes lists who was there, for a capture which began at known pids and so
 // never listed proc: its processes are all that a snapshot knows of anyway.
-func (m *Moment) processes() []string {
+func (s *Snapshot) processes() []string {
+	m := s.moment()
 	pids := map[int]bool{}
-	for p := range m.Files {
-		if pid := pidOf(p); pid > 0 && path.Base(p) == "stat" {
-			pids[pid] = true
+	for _, a := range m.Asked {
+		for p := range a.Files {
+			if pid := pidOf(p); pid > 0 && path.Base(p) == "stat" {
+				pids[pid] = true
+			}
 		}
 	}
 	names := make([]string, 0, len(pids))
@@ -190,21 +200,16 @@ func (m *Moment) processes() []string {
 
 // Sockets implements Host.
 func (s *Snapshot) Sockets(ctx context.Context, pid int, fds []FD) ([]Socket, error) {
-	if err := ctx.Err(); err != nil {
+	x, err := s.ask(ctx, "sockets", pidText(pid))
+	if err != nil {
 		return nil, err
 	}
-	m := s.moment()
-	q := Question{"sockets", pidText(pid)}
-	answer, ok := m.Sockets[pid]
-	if !ok {
-		return nil, s.missing(m, q, pid)
-	}
-	var rows []Socket
+	rows := []Socket{}
 	for _, fd := range fds {
-		if _, asked := slices.BinarySearch(answer.Asked, fd.Num); !asked && fd.Kind == "socket" {
-			return nil, fmt.Errorf("%s %s, fd %d: %w", q.Op, q.About, fd.Num, ErrNotCaptured)
+		if _, asked := slices.BinarySearch(x.sockets.Asked, fd.Num); !asked && fd.Kind == "socket" {
+			return nil, fmt.Errorf("sockets %d, fd %d: %w", pid, fd.Num, ErrNotCaptured)
 		}
-		for _, row := range answer.Rows {
+		for _, row := range x.sockets.Rows {
 			if row.FD == fd.Num {
 				rows = append(rows, row)
 			}
@@ -215,31 +220,17 @@ func (s *Snapshot) Sockets(ctx context.Context, pid int, fds []FD) ([]Socket, er
 
 // Pipe implements Host.
 func (s *Snapshot) Pipe(ctx context.Context, pid int, fd FD) (PipeFill, error) {
-	if err := ctx.Err(); err != nil {
-		return PipeFill{}, err
-	}
-	m := s.moment()
-	key := pipeKey(pid, fd)
-	if fill, ok := m.Pipes[key]; ok {
-		return fill, nil
-	}
-	return PipeFill{}, s.missing(m, Question{"pipe", key}, pid)
+	x, err := s.ask(ctx, "pipe", pipeKey(pid, fd))
+	return x.fill, err
 }
 
-// Machine implements Host.
+// Machine implements Host. With an error it is known in part.
 func (s *Snapshot) Machine(ctx context.Context) (Machine, error) {
-	if err := ctx.Err(); err != nil {
+	x, err := s.ask(ctx, "machine", "")
+	if x.machine == nil {
 		return Machine{}, err
 	}
-	m := s.moment()
-	q := Question{"machine", ""}
-	if m.Machine == nil {
-		return Machine{}, s.missing(m, q, 0)
-	}
-	if f, failed := m.Failed[q]; failed {
-		return *m.Machine, f // in part
-	}
-	return *m.Machine, nil
+	return *x.machine, err
 }
 
 // Now implements Host: the time of the sample.
@@ -267,6 +258,7 @@ func (s *Snapshot) Sleep(ctx context.Context, d time.Duration) (time.Duration, e
 		return 0, nil
 	}
 	s.at++
+	clear(s.asked)
 	return s.moments[s.at].Over, nil
 }
 

@@ -11,8 +11,7 @@ import (
 
 // A field that someone adds to what a snapshot stores as JSON must survive it.
 func TestSnapshotKeepsEveryField(t *testing.T) {
-	m := NewMoment()
-	m.At, m.Over = time.Unix(1e9, 123456789).UTC(), 1234567891
+	m := NewAnswers()
 	m.Machine = &Machine{}
 	var s Socket
 	var p PipeFill
@@ -25,10 +24,12 @@ func TestSnapshotKeepsEveryField(t *testing.T) {
 	m.Links["7/fd/1"] = "/tmp/\xff (deleted)"
 	m.Dirs["7/fd"] = []string{"1"}
 	m.Failed[Question{"read", "7/syscall"}] = Failure{"denied", "no"}
-	m.LeftOut = []int{9}
+	second := NewAnswers()
+	second.Files["7/stat"] = []byte("7 (x) Z")
+	moment := &Moment{At: time.Unix(1e9, 123456789).UTC(), Over: 1234567891, Asked: []*Answers{m, second}, LeftOut: []int{9}}
 	meta := SnapshotMeta{Host: "h", Kernel: "k", Arch: "arm64", Boot: time.Unix(9e8, 1).UTC(), Ticks: 250, UID: 5, Tool: "t"}
 
-	was := NewSnapshot(meta, []*Moment{m})
+	was := NewSnapshot(meta, []*Moment{moment})
 	var b bytes.Buffer
 	if err := was.Save(&b); err != nil {
 		t.Fatal(err)

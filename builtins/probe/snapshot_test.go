@@ -409,3 +409,38 @@ func FuzzReadSnapshot(f *testing.F) {
 		}
 	})
 }
+
+// moving is a host on which a process opens a descriptor while it is looked at.
+type moving struct {
+	*probe.Snapshot
+	asked int
+}
+
+func (m *moving) ReadDir(ctx context.Context, dir string) ([]string, error) {
+	names, err := m.Snapshot.ReadDir(ctx, dir)
+	if m.asked++; dir == "101/fd" && m.asked > 1 {
+		names = append(names, "12")
+	}
+	return names, err
+}
+
+func TestSnapshotGivesEachAskingItsOwnAnswer(t *testing.T) {
+	ctx := context.Background()
+	r := probe.NewRecorder(&moving{Snapshot: probetest.World(t, wedged)})
+	ask := func(h probe.Host) (said []string) {
+		for range 3 {
+			names, err := h.ReadDir(ctx, "101/fd")
+			said = append(said, fmt.Sprint(names, err))
+		}
+		return said
+	}
+	live := ask(r)
+	archive := saved(t, r, tree)
+	if diff := cmp.Diff(live, ask(opened(t, archive))); diff != "" || live[0] == live[1] {
+		t.Errorf("%q (-live +snapshot):\n%s", live, diff)
+	}
+	all := entries(t, archive)
+	if _, third := all["0/3/dirs.json"]; third || !strings.Contains(all["0/2/dirs.json"], `"12"`) {
+		t.Errorf("the archive should have what differs, once: %q", all)
+	}
+}

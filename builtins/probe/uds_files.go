@@ -93,7 +93,7 @@ func udsFiles(ctx context.Context, h Host, dir string) ([]UDSFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	coverHidden(ctx, "uds_files", hidden)
+	coverHidden(ctx, h, "uds_files", hidden)
 	for i := range files {
 		if refs := found[socketLink(inodes[i])]; files[i].Listening && len(refs) > 0 {
 			files[i].HolderPID = refs[0].PID

@@ -29,7 +29,6 @@ type waiting struct {
 	*Sample
 	byPID     map[int]*Pair
 	listeners map[string][]*Socket // by family and local address
-	pipes     map[uint64][]pipeEnd // by inode
 }
 
 type pipeEnd struct {
@@ -38,7 +37,7 @@ type pipeEnd struct {
 }
 
 func newWaiting(s *Sample) *waiting {
-	w := &waiting{Sample: s, byPID: map[int]*Pair{}, listeners: map[string][]*Socket{}, pipes: map[uint64][]pipeEnd{}}
+	w := &waiting{Sample: s, byPID: map[int]*Pair{}, listeners: map[string][]*Socket{}}
 	for i := range s.Pairs {
 		p := &s.Pairs[i]
 		if p.Gone() {
@@ -49,11 +48,6 @@ func newWaiting(s *Sample) *waiting {
 			if l := &p.Second.Sockets[j]; l.Listening() {
 				key := strings.TrimSuffix(l.Family, "6") + " " + l.Local
 				w.listeners[key] = append(w.listeners[key], l)
-			}
-		}
-		for _, fd := range p.Second.FDs {
-			if fd.Kind == "pipe" && fd.Inode != 0 {
-				w.pipes[fd.Inode] = append(w.pipes[fd.Inode], pipeEnd{p.Second.Process.ID, fd})
 			}
 		}
 	}

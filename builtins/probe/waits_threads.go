@@ -220,8 +220,9 @@ func (w *waiting) onPipe(p *Pair, t *Thread, e Edge) []Edge {
 	var edges []Edge
 	seen := map[ID]bool{e.Waiter: true}
 	own := false
-	for _, end := range w.pipes[fd.Inode] {
-		if (e.Kind == "pipe_write" && !end.fd.Read) || (e.Kind == "pipe_read" && !end.fd.Write) {
+	for _, end := range w.ends(fd) {
+		known := end.fd.Read || end.fd.Write // of a FIFO only the blocked end's direction is read
+		if known && (e.Kind == "pipe_write" && !end.fd.Read || e.Kind == "pipe_read" && !end.fd.Write) {
 			continue
 		}
 		if end.id == e.Waiter {
@@ -248,6 +249,23 @@ func (w *waiting) onPipe(p *Pair, t *Thread, e Edge) []Edge {
 	return edges
 }
 
+// ends lists the descriptors of the sample that are the same pipe or FIFO.
+func (w *waiting) ends(of *FD) []pipeEnd {
+	var ends []pipeEnd
+	for i := range w.Pairs {
+		p := &w.Pairs[i]
+		if p.Gone() {
+			continue
+		}
+		for _, fd := range p.Second.FDs {
+			if fd.Link == of.Link {
+				ends = append(ends, pipeEnd{p.Second.Process.ID, fd})
+			}
+		}
+	}
+	return ends
+}
+
 // blockedPipe finds the descriptor in which t blocks. Where the kernel hides
 // the system call, it is the one pipe that p holds open in that direction.
 func (w *waiting) blockedPipe(p *Pair, t *Thread) *FD {
@@ -255,11 +273,11 @@ func (w *waiting) blockedPipe(p *Pair, t *Thread) *FD {
 	candidates := map[uint64]bool{}
 	for i := range p.Second.FDs {
 		fd := &p.Second.FDs[i]
+		if fd.Num == t.FD {
+			return fd // a FIFO, too, whose link is a path like any file's
+		}
 		if fd.Kind != "pipe" {
 			continue
-		}
-		if fd.Num == t.FD {
-			return fd
 		}
 		if (Doing(t) == "pipe_write" && fd.Write) || (Doing(t) == "pipe_read" && fd.Read) {
 			candidates[fd.Inode] = true

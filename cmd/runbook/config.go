@@ -22,7 +22,9 @@ type config struct {
 	Pager    string `toml:"pager"`     // for docs on a terminal
 }
 
-// readConfig reads it; no file is no configuration.
+// readConfig reads it; no file is no configuration. Errors: *hinted when it
+// says something wrong; another one when it cannot be read, which keeps nobody
+// from diagnosing (sudo and su often leave somebody else's HOME behind).
 func readConfig() (config, error) {
 	var c config
 	dir, err := configDir()
@@ -35,7 +37,7 @@ func readConfig() (config, error) {
 		return c, nil
 	}
 	if err != nil {
-		return c, usageBecause(fmt.Errorf("config: %w", err))
+		return c, fmt.Errorf("no configuration: %w", err)
 	}
 	return parseConfig(name, b)
 }

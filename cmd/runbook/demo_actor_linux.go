@@ -287,7 +287,9 @@ func startActor(a role, ready, life, keep int, diesWithUs, group bool) (pid int,
 		files = append(files, uintptr(keep))
 	}
 	attr := &syscall.ProcAttr{
-		Env:   []string{a.env(), "GOMAXPROCS=1", "GOTRACEBACK=none"},
+		// No collector: it wakes the runtime's scavenger, whose timer makes the
+		// runtime's own epoll instance.
+		Env:   []string{a.env(), "GOMAXPROCS=1", "GOGC=off", "GOTRACEBACK=none"},
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setpgid: group}, // else Ctrl-C would take the tree from under the diagnosis
 	}

@@ -32,7 +32,7 @@ func examine(ctx context.Context) chart {
 		c.info("yama", yama(m.PtraceScope))
 	}
 	c.probes(ctx, host)
-	c.test("other network namespaces", "", setns(), "sockets of a container are read from /proc/PID/net, without who holds the other end", "sudo runbook …")
+	c.test("other network namespaces", "", setns(), "where attach is refused, sockets of a container come from /proc/PID/net: no backlog, no age of the last data", "sudo runbook …")
 	c.test("cgroup.kill", "", cgroupKill(), "a program that we start is ended process by process instead of at once", "run below a delegated cgroup, as with: systemd-run --user --scope -p Delegate=yes")
 	for _, t := range []struct{ name, costs, remedy string }{
 		{"ps", "guidance by hand; runbook itself does not need it", "install procps"},

@@ -69,6 +69,10 @@ func TestLiveKill(t *testing.T) {
 		return stdout + stderr
 	}
 
+	looked := &result{scenario: &real[0]}
+	if s.diagnose(wedge, looked); len(looked.wrong) > 0 {
+		t.Fatalf("with a second tree beside it: %q", looked.wrong)
+	}
 	said := run()
 	if now := wedge.lives(); now != before {
 		t.Fatalf("without a grant the tree was\n%snow it is\n%s%s", before, now, said)

@@ -34,8 +34,11 @@ type door struct {
 
 func (d *door) enter(args []string) int {
 	var err error
-	if d.conf, err = readConfig(); err != nil {
+	var wrong *hinted
+	if d.conf, err = readConfig(); errors.As(err, &wrong) {
 		return d.complain(err)
+	} else if err != nil {
+		fmt.Fprintf(d.err, "runbook: %v\n", err)
 	}
 	cmd := d.root()
 	cmd.SetArgs(args)

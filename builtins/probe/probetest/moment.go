@@ -12,8 +12,7 @@ import (
 
 // moment writes the world as the kernel would show it at one time.
 func (w *world) moment(at time.Time) (*probe.Moment, error) {
-	m := probe.NewMoment()
-	m.At = at
+	m := probe.NewAnswers()
 	m.Machine = &w.machine
 	m.Files["locks"] = []byte(w.lockRows())
 	m.Files["loadavg"] = fmt.Appendf(nil, "%.2f %.2f %.2f 1/100 9999\n", w.machine.Load1, w.machine.Load5, w.machine.Load15)
@@ -46,7 +45,7 @@ func (w *world) moment(at time.Time) (*probe.Moment, error) {
 			delete(m.Pipes, q.About)
 		}
 	}
-	return m, nil
+	return &probe.Moment{At: at, Asked: []*probe.Answers{m}}, nil
 }
 
 func absent(path string) probe.Failure {
@@ -64,7 +63,7 @@ func (w *world) lockRows() string {
 }
 
 // show writes one process.
-func (w *world) show(m *probe.Moment, p *process, at time.Time) error {
+func (w *world) show(m *probe.Answers, p *process, at time.Time) error {
 	dir := strconv.Itoa(p.pid) + "/"
 	main := p.threads[p.pid]
 	cpu := time.Duration(0)
@@ -128,17 +127,17 @@ func (w *world) show(m *probe.Moment, p *process, at time.Time) error {
 	return nil
 }
 
-func (w *world) denied(m *probe.Moment, path string) {
+func (w *world) denied(m *probe.Answers, path string) {
 	m.Failed[probe.Question{Op: "read", About: path}] = probe.Failure{Kind: "denied", Text: "open " + path + ": permission denied"}
 }
 
-func (w *world) gonePaths(m *probe.Moment, dir string, names ...string) {
+func (w *world) gonePaths(m *probe.Answers, dir string, names ...string) {
 	for _, name := range names {
 		m.Failed[probe.Question{Op: "readlink", About: dir + name}] = absent(dir + name)
 	}
 }
 
-func (w *world) showFDs(m *probe.Moment, p *process, dir string) error {
+func (w *world) showFDs(m *probe.Answers, p *process, dir string) error {
 	names := []string{}
 	answer := probe.SocketAnswer{Rows: []probe.Socket{}}
 	for _, n := range sorted(p.fds) {

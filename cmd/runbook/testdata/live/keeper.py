@@ -91,6 +91,7 @@ class Keeper:
         env = {**os.environ, "RUNBOOK_LIVE": self.dir, "TMPDIR": self.dir, "PYTHONDONTWRITEBYTECODE": "1"}
         env.pop("PYTHONPATH", None)
         ignore = (lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if self.spec.get("ignore_sigint") else None
+        env["PYTHONWARNINGS"] = "ignore"  # that tractor is older than its trio
         program = self.spec.get("program")
         if not program:
             program = [os.path.join(HERE, "app.py")]

@@ -9,13 +9,10 @@ import socket
 import sys
 import threading
 import time
-import warnings
 from urllib.parse import quote
 
-warnings.simplefilter("ignore")  # this tractor is older than its trio
-
-import tractor  # noqa: E402
-import trio  # noqa: E402
+import tractor
+import trio
 
 LIVE = os.environ["RUNBOOK_LIVE"]
 
