@@ -18,8 +18,3 @@ def set_title(text):
     ctypes.memset(arg_start, 0, room)
     ctypes.memmove(arg_start, raw, len(raw))
     ctypes.CDLL(None).prctl(PR_SET_NAME, raw[:15] + b"\0", 0, 0, 0)
-
-
-if __name__ == "__main__":
-    set_title(f"_subactor[try@{os.getpid()}]")
-    print(open("/proc/self/cmdline", "rb").read(), open("/proc/self/comm").read())
