@@ -166,11 +166,11 @@ func atPrompt(t *probe.Thread, terminal bool) bool {
 
 // planView shows exactly what would be hit.
 func planView(plan probe.KillReport) event.View {
-	view := event.View{Kind: "table", Title: "To be ended", Columns: []string{"process", "age", "signals", "command"}, Nodes: []event.Node{}}
+	view := event.View{Kind: "table", Title: "To be ended", Columns: []string{"age", "signals", "command"}, Nodes: []event.Node{}}
 	row := func(p probe.Process, what string) {
 		subject := subjectOf(&p)
 		view.Nodes = append(view.Nodes, event.Node{ID: subject.Key(), Label: subject.Label(), Subject: &subject,
-			Cells: []string{subject.Label(), age(p.Age), what, strings.Join(p.Args, " ")}})
+			Cells: []string{age(p.Age), what, strings.Join(p.Args, " ")}})
 	}
 	for _, s := range plan.Plan {
 		what := strings.Join(s.Signals, " → ")
@@ -194,10 +194,10 @@ func newCleared(r probe.KillReport, at time.Time) *cleared {
 
 // View tells of each process what became of it.
 func (c *cleared) View() event.View {
-	view := event.View{Kind: "table", Title: "Ended", Columns: []string{"process", "age", "what became of it"}, Nodes: []event.Node{}}
+	view := event.View{Kind: "table", Title: "Ended", Columns: []string{"age", "what became of it"}, Nodes: []event.Node{}}
 	row := func(p probe.Process, what string) {
 		subject := subjectOf(&p)
-		view.Nodes = append(view.Nodes, event.Node{ID: subject.Key(), Label: subject.Label(), Subject: &subject, Cells: []string{subject.Label(), age(p.Age), what}})
+		view.Nodes = append(view.Nodes, event.Node{ID: subject.Key(), Label: subject.Label(), Subject: &subject, Cells: []string{age(p.Age), what}})
 	}
 	for _, e := range c.it.Ended {
 		how := "ended by " + e.Rung

@@ -124,7 +124,7 @@ out = [sorted([(e.process.pid, e.rung) for e in c.ended]), c.survived, c.refused
 	}
 	var rows []string
 	for _, n := range r.confirmed[0].Nodes {
-		rows = append(rows, n.Label+" "+n.Cells[2])
+		rows = append(rows, n.Label+" "+n.Cells[1])
 	}
 	want := []string{"app.py (pid 100) SIGINT → SIGTERM → SIGKILL", "beta (pid 101) SIGINT → SIGTERM → SIGKILL"}
 	for i := range rows {
@@ -179,7 +179,7 @@ c = pkill(t1, grace = "20ms")`)
 	}
 	var rows []string
 	for _, n := range globals["c"].(engine.Viewer).View().Nodes {
-		rows = append(rows, strings.Join(n.Cells[:2], " ")+" "+strings.Fields(n.Cells[2])[2])
+		rows = append(rows, n.Label+" "+n.Cells[0]+" "+strings.Fields(n.Cells[1])[2])
 	}
 	if want := []string{"app.py (pid 100) 10m00s SIGINT", "beta (pid 101) 9m00s SIGINT"}; !cmp.Equal(rows, want) {
 		t.Errorf("got %q, want %q", rows, want)

@@ -323,23 +323,28 @@ func (w *waiting) onLocks() []Edge {
 	return edges
 }
 
-// holderOf is who holds a lock now. A flock belongs to an open file: who took
-// it may have ended, while a child that inherited the descriptor keeps it.
+// holderOf is who holds a lock now; 0 when that can't be told. A flock belongs
+// to an open file: /proc/locks names who took it, who may have ended or closed
+// it while a child that inherited the descriptor keeps it locked.
 func holderOf(l Lock, waiter int, known map[int]*Pair) int {
-	if known[l.PID] != nil {
-		return l.PID
-	}
+	var now []int
 	for _, h := range l.Holders {
-		if h.PID != waiter && known[h.PID] != nil {
+		if h.PID == l.PID {
 			return h.PID
 		}
-	}
-	for _, h := range l.Holders {
 		if h.PID != waiter {
-			return h.PID
+			now = append(now, h.PID)
 		}
 	}
-	return l.PID
+	for _, pid := range now {
+		if known[pid] != nil {
+			return pid
+		}
+	}
+	if len(now) > 0 {
+		return now[0]
+	}
+	return max(l.PID, 0)
 }
 
 func threadFacts(t *Thread) []Fact {

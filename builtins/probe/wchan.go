@@ -95,6 +95,8 @@ var precise = set("epoll frozen stopped traced vfork fifo_open disk")
 // and only a process that holds but one of the two tells which.
 func wokenFamily(w Wait) string {
 	switch {
+	case w.Target != "" && w.Target != "tty" && w.Target != "socket":
+		return "other" // the descriptor is known, and is something else: inotify, a queue
 	case w.Target == "tty" || w.AllFDs && w.TTYs && !w.Sockets:
 		return "tty"
 	case w.Target == "socket" || w.AllFDs && w.Sockets && !w.TTYs:
