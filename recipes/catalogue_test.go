@@ -13,7 +13,7 @@ import (
 	"runbook/recipes"
 )
 
-var update = flag.Bool("update", false, "write README.md anew")
+var update = flag.Bool("update", false, "write README.md and the findings of testdata anew")
 
 func library() *engine.Library {
 	return &engine.Library{

@@ -15,26 +15,25 @@ import (
 func Look(ctx context.Context, h Host, procs []Process) ([]Reading, error) {
 	readings := make([]Reading, len(procs))
 	open := make([][]FD, len(procs))
-	for i := range procs {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	abreast(ctx, len(procs), func(ctx context.Context, i int) {
+		if ctx.Err() == nil {
+			readings[i] = identify(ctx, h, procs[i])
+			open[i] = readings[i].FDs
 		}
-		readings[i] = identify(ctx, h, procs[i])
-		open[i] = readings[i].FDs
+	})
+	abreast(Together(ctx, open...), len(procs), func(shared context.Context, i int) {
+		// Nothing is left behind a zombie but its exit status.
+		if r := &readings[i]; ctx.Err() == nil && !r.Gone && !r.Process.Zombie() {
+			look(shared, h, r)
+		}
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	shared := Together(ctx, open...)
 	var sockets []*Socket
 	for i := range readings {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		r := &readings[i]
-		if r.Gone || r.Process.Zombie() {
-			continue // nothing is left behind a zombie but its exit status
-		}
-		look(shared, h, r)
-		for j := range r.Sockets {
-			sockets = append(sockets, &r.Sockets[j])
+		for j := range readings[i].Sockets {
+			sockets = append(sockets, &readings[i].Sockets[j])
 		}
 	}
 	Join(sockets)

@@ -20,7 +20,7 @@ type PSQuery struct {
 	PIDs []int
 	// Relatives adds all ancestors of what was picked, short of init, and the
 	// whole tree: all descendants of the topmost process that is an actor, or
-	// that started one, in the same session and process group.
+	// that started one, in the same session.
 	Relatives bool
 	// All adds every process. It costs about 0.1 ms each.
 	All bool
@@ -224,14 +224,14 @@ func (s *search) ancestors(ctx context.Context, p *Process) []*Process {
 }
 
 // treeRoot returns the process whose descendants belong together with line[0]:
-// above it in its session and process group, the topmost that is an actor, or
-// the parent of that, which is the user's program and says nothing about itself.
-// Actors stay in the group of their root, so a shell or a service manager
-// higher up is not taken for one.
+// above it in its session, the topmost that is an actor, or the parent of that,
+// which is the user's program and says nothing about itself. Actors stay in the
+// group of their root, so a shell or a service manager higher up is not taken
+// for one; a Python that leads a group of its own may be one all the same.
 func treeRoot(line []*Process) *Process {
 	top := 0
 	for i, p := range line {
-		if p.SID != line[0].SID || p.PGID != line[0].PGID {
+		if p.SID != line[0].SID || p.PGID != line[0].PGID && p.Actor.Population == "" && !isPython(p) {
 			break
 		}
 		switch {

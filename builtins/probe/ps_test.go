@@ -75,6 +75,16 @@ func TestPSFindsTheTreeOfAnyOfItsProcesses(t *testing.T) {
 	}
 }
 
+// find_trees of lib/actors.star climbs like this too, and asks no second time.
+func TestAnActorInAGroupOfItsOwnHasBrothers(t *testing.T) {
+	h := aTree()
+	h.files["110/stat"] = strings.Replace(h.files["110/stat"], " 100 100 100 ", " 100 110 100 ", 1)
+	got, err := PS(t.Context(), h, PSQuery{PIDs: []int{110}, Relatives: true})
+	if err != nil || len(got) != 7 || got[0].PID != 100 || got[0].PGID == got[1].PGID {
+		t.Errorf("%v, %v; want the shell, and all of the tree of 100", got, err)
+	}
+}
+
 func TestPSNamesThePidThatIsNotThere(t *testing.T) {
 	got, err := PS(t.Context(), aTree(), PSQuery{PIDs: []int{100, 4711}})
 	if !Gone(err) || !strings.Contains(err.Error(), "no process 4711") {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -41,10 +42,30 @@ func TakeSample(ctx context.Context, h Host, procs []Process, over time.Duration
 	for i := range procs {
 		s.Pairs[i] = Pair{First: first[i], Second: second[i], Over: over}
 	}
-	if s.Locks, err = Locks(ctx, h); err != nil {
-		Cover(ctx, "locks", 0, err, "")
-	}
+	s.Locks = locksAmong(ctx, h, procs)
 	return s, nil
+}
+
+// locksAmong reads /proc/locks. The rows of open file description locks name
+// nobody: where somebody waits for one, the descriptors of procs tell who holds
+// it. Reading these always would cost more than all the rest of a look.
+func locksAmong(ctx context.Context, h Host, procs []Process) []Lock {
+	locks, err := Locks(ctx, h) // notes its own coverage
+	if err != nil || !slices.ContainsFunc(locks, nameless) {
+		return locks
+	}
+	pids := make([]int, len(procs))
+	for i := range procs {
+		pids[i] = procs[i].PID
+	}
+	if ours, err := LocksOf(ctx, h, pids); err == nil {
+		locks = append(slices.DeleteFunc(locks, nameless), slices.DeleteFunc(ours, func(l Lock) bool { return !nameless(l) })...)
+	}
+	return locks
+}
+
+func nameless(l Lock) bool {
+	return l.PID < 0 && slices.ContainsFunc(l.Waiters, func(w LockWaiter) bool { return w.PID < 0 })
 }
 
 // Of returns the pair of one process, nil when it is not in the sample.
@@ -128,6 +149,16 @@ func (p *Pair) socket(s *Socket) *Socket {
 func (r *Reading) armed(fd int, events uint32) bool {
 	for _, item := range r.Epoll {
 		if item.FD == fd && item.Events&events != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// watches reports whether fd is in an epoll interest set, waited for or not.
+func (r *Reading) watches(fd int) bool {
+	for _, item := range r.Epoll {
+		if item.FD == fd {
 			return true
 		}
 	}

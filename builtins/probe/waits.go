@@ -31,11 +31,6 @@ type waiting struct {
 	listeners map[string][]*Socket // by family and local address
 }
 
-type pipeEnd struct {
-	id ID
-	fd FD
-}
-
 func newWaiting(s *Sample) *waiting {
 	w := &waiting{Sample: s, byPID: map[int]*Pair{}, listeners: map[string][]*Socket{}}
 	for i := range s.Pairs {
@@ -75,6 +70,9 @@ func (w *waiting) onSockets(p *Pair) []Edge {
 	for i := range p.Second.Sockets {
 		s := &p.Second.Sockets[i]
 		was := p.socket(s)
+		if w.inherited(p, s) {
+			continue
+		}
 		switch {
 		case s.Listening():
 			if s.AcceptQ > 0 {
@@ -92,6 +90,26 @@ func (w *waiting) onSockets(p *Pair) []Edge {
 		}
 	}
 	return edges
+}
+
+// inherited reports whether p has s only because it was forked: a process above
+// it holds the same socket and watches it in an event loop. Whoever watches is
+// who should read; a fork shows the copied epoll set as if it were its own.
+func (w *waiting) inherited(p *Pair, s *Socket) bool {
+	up := w.byPID[p.Second.Process.PPID]
+	for range w.Pairs { // parents that were read at different times may point in a circle
+		if up == nil || up == p {
+			return false
+		}
+		for i := range up.Second.Sockets {
+			same := &up.Second.Sockets[i]
+			if same.Inode == s.Inode && s.Inode != 0 && (!up.Second.HasEpoll || up.Second.watches(same.FD)) {
+				return true
+			}
+		}
+		up = w.byPID[up.Second.Process.PPID]
+	}
+	return false
 }
 
 // unread: bytes of the peer lie in a queue of p.

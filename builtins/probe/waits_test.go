@@ -228,3 +228,45 @@ func line(e probe.Edge) string {
 	}
 	return l
 }
+
+func TestWaitsOnSharedSockets(t *testing.T) {
+	const forked = `
+		100 1   S "python3 app.py"      age=3m
+		101 100 S "_subactor[beta@101]" age=2m
+		102 101 S "_subactor[beta@101]" age=1m wchan=futex_do_wait
+		100:8 tcp ESTAB 127.0.0.1:5000 127.0.0.1:6000
+		101:8 tcp ESTAB 127.0.0.1:6000 127.0.0.1:5000 rq=500 ino=7
+		102:8 tcp ESTAB 127.0.0.1:6000 127.0.0.1:5000 rq=500 ino=7`
+	tell(t, []story{
+		{"a forked child holds its parent's connection and its epoll set, and is nobody's reader", forked + `
+			101:3 epoll 8=40000000
+			102:3 epoll 8=40000000
+			---`,
+			`100 → 101 unread fd=8 bytes=500 unchanged`},
+		{"so is what it forked in turn", forked + `
+			103 102 S "_subactor[beta@101]"
+			103:8 tcp ESTAB 127.0.0.1:6000 127.0.0.1:5000 rq=500 ino=7
+			101:3 epoll 8=40000000
+			---`,
+			`100 → 101 unread fd=8 bytes=500 unchanged`},
+		{"its parent may not be looked into: the elder is taken for the reader", forked + `
+			101:3 epoll
+			denied 101/fdinfo/3
+			---`,
+			`100 → 101 unread fd=8 bytes=500 unchanged`},
+		{"no loop watches it, as of a server that forks for each connection: either may read", forked + `
+			---`,
+			`100 → 101 unread fd=8 bytes=500 unchanged
+			 100 → 102 unread fd=8 bytes=500 unchanged`},
+		{"the connections that wait are not accepted by whom its parent forked", `
+			100 1   S "python3 app.py"
+			101 100 S "python3 app.py"
+			102 100 S "_subactor[a@102]"
+			100:3 epoll 9=40000000
+			100:9 tcp LISTEN 127.0.0.1:5000 acceptq=1 ino=7
+			101:9 tcp LISTEN 127.0.0.1:5000 acceptq=1 ino=7
+			102:8 tcp ESTAB 127.0.0.1:6001 127.0.0.1:5000
+			---`,
+			`102 → 100 accept fd=9 unchanged`},
+	})
+}

@@ -84,19 +84,23 @@ func (w *waiting) onSocketCall(p *Pair, t *Thread, e Edge) []Edge {
 	}
 	for i := range p.Second.Sockets {
 		s := &p.Second.Sockets[i]
-		if s.FD != t.FD || s.Remote == "" {
+		if s.FD != t.FD {
 			continue
 		}
-		if s.PeerPID == p.Second.Process.PID {
+		// A socketpair has a peer and no address.
+		switch l := w.listener(s); {
+		case s.PeerPID == p.Second.Process.PID:
 			return nil // both ends are its own: nobody else can end this wait
-		}
-		e.HolderText = s.Remote
-		if s.PeerPID != 0 {
+		case s.PeerPID != 0:
 			e.HolderText = ""
 			w.outside(&e, s.PeerPID)
-		} else if l := w.listener(s); l != nil {
+		case l != nil:
 			e.HolderText = ""
 			w.outside(&e, l.PID)
+		case s.Remote == "":
+			continue
+		default:
+			e.HolderText = s.Remote
 		}
 		e.Facts = append(e.Facts, socketFacts(s)...)
 		if e.Kind == "send" {
@@ -198,153 +202,6 @@ func (w *waiting) onYoungest(p *Pair, e Edge) []Edge {
 	}
 	e.HolderText = "a child that cannot be seen"
 	return []Edge{e}
-}
-
-// onPipe: a writer waits for readers of a full pipe, a reader for writers of an
-// empty one.
-func (w *waiting) onPipe(p *Pair, t *Thread, e Edge) []Edge {
-	e.Kind = Doing(t)
-	fd := w.blockedPipe(p, t)
-	if fd == nil {
-		e.Certain, e.HolderText, e.Text = false, "a pipe", "is blocked in "+e.Kind
-		return []Edge{e}
-	}
-	e.FD = fd.Num
-	e.Text = "is blocked in " + e.Kind + onFD(fd.Num)
-	if fill, ok := p.Second.Pipes[fd.Num]; ok {
-		e.Bytes = fill.Bytes
-		e.Text += fmt.Sprintf(" (%s of %s)", count(fill.Bytes), count(fill.Capacity))
-		e.Facts = append(e.Facts, Fact{"pipe_bytes", fill.Bytes}, Fact{"pipe_capacity", fill.Capacity})
-	}
-	e.Facts = append(e.Facts, Fact{"link", fd.Link})
-	var edges []Edge
-	seen := map[ID]bool{e.Waiter: true}
-	own := false
-	for _, end := range w.ends(fd) {
-		known := end.fd.Read || end.fd.Write // of a FIFO only the blocked end's direction is read
-		if known && (e.Kind == "pipe_write" && !end.fd.Read || e.Kind == "pipe_read" && !end.fd.Write) {
-			continue
-		}
-		if end.id == e.Waiter {
-			own = true
-		}
-		if !seen[end.id] {
-			seen[end.id] = true
-			e := e
-			e.Holder = end.id
-			edges = append(edges, e)
-		}
-	}
-	// Any of several could end the wait: none of them alone is what holds it up.
-	for i := range edges {
-		edges[i].Certain = edges[i].Certain && len(edges) == 1
-	}
-	if len(edges) == 0 {
-		e.HolderText = fd.Link
-		if own {
-			e.HolderText = "itself: it holds both ends of " + fd.Link
-		}
-		edges = []Edge{e}
-	}
-	return edges
-}
-
-// ends lists the descriptors of the sample that are the same pipe or FIFO.
-func (w *waiting) ends(of *FD) []pipeEnd {
-	var ends []pipeEnd
-	for i := range w.Pairs {
-		p := &w.Pairs[i]
-		if p.Gone() {
-			continue
-		}
-		for _, fd := range p.Second.FDs {
-			if fd.Link == of.Link {
-				ends = append(ends, pipeEnd{p.Second.Process.ID, fd})
-			}
-		}
-	}
-	return ends
-}
-
-// blockedPipe finds the descriptor in which t blocks. Where the kernel hides
-// the system call, it is the one pipe that p holds open in that direction.
-func (w *waiting) blockedPipe(p *Pair, t *Thread) *FD {
-	var only *FD
-	candidates := map[uint64]bool{}
-	for i := range p.Second.FDs {
-		fd := &p.Second.FDs[i]
-		if fd.Num == t.FD {
-			return fd // a FIFO, too, whose link is a path like any file's
-		}
-		if fd.Kind != "pipe" {
-			continue
-		}
-		if (Doing(t) == "pipe_write" && fd.Write) || (Doing(t) == "pipe_read" && fd.Read) {
-			candidates[fd.Inode] = true
-			only = fd
-		}
-	}
-	if t.FD >= 0 || len(candidates) != 1 {
-		return nil
-	}
-	return only
-}
-
-// onLocks reads waiter and holder of file locks from /proc/locks.
-func (w *waiting) onLocks() []Edge {
-	var edges []Edge
-	for _, l := range w.Locks {
-		for _, waiter := range l.Waiters {
-			p := w.byPID[waiter.PID]
-			if p == nil {
-				continue
-			}
-			e := Edge{Waiter: p.Second.Process.ID, Kind: "lock", FD: -1, Bytes: -1, Certain: true, Loop: true}
-			if m := p.Second.Main(); m != nil {
-				e.Unchanged = p.threadStill(m)
-				e.Loop = m.Family == "flock" || m.Family == "fcntl_lock"
-				e.FD = m.FD
-				e.Certain = e.Loop
-				e.Facts = threadFacts(m)
-			}
-			name := l.Path
-			if name == "" {
-				name = fmt.Sprintf("inode %s:%d", l.Dev, l.Inode)
-			}
-			w.outside(&e, holderOf(l, waiter.PID, w.byPID))
-			if e.Holder == (ID{}) && e.HolderText == "" {
-				e.HolderText = "whoever has " + name + " locked"
-			}
-			e.Facts = append(e.Facts, Fact{"lock", l.Kind + " " + l.Mode}, Fact{"file", name}, Fact{"lock_holder", l.PID})
-			e.said("waits for the "+l.Kind+" lock on "+name, w.Over)
-			edges = append(edges, e)
-		}
-	}
-	return edges
-}
-
-// holderOf is who holds a lock now; 0 when that can't be told. A flock belongs
-// to an open file: /proc/locks names who took it, who may have ended or closed
-// it while a child that inherited the descriptor keeps it locked.
-func holderOf(l Lock, waiter int, known map[int]*Pair) int {
-	var now []int
-	for _, h := range l.Holders {
-		if h.PID == l.PID {
-			return h.PID
-		}
-		if h.PID != waiter {
-			now = append(now, h.PID)
-		}
-	}
-	for _, pid := range now {
-		if known[pid] != nil {
-			return pid
-		}
-	}
-	if len(now) > 0 {
-		return now[0]
-	}
-	return max(l.PID, 0)
 }
 
 func threadFacts(t *Thread) []Fact {

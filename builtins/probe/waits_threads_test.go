@@ -19,6 +19,13 @@ func TestWaitsOfThreads(t *testing.T) {
 			100:5 unix ESTAB peer=100:4
 			---`,
 			``},
+		{"receives from its child over a pair that has no address", `
+			100 1   S "python3 app.py" syscall=recvfrom:4 wchan=unix_stream_read_generic
+			101 100 S "python3 worker.py"
+			100:4 unix ESTAB peer=101:5
+			101:5 unix ESTAB peer=100:4
+			---`,
+			`100 → 101 recv fd=4 certain unchanged`},
 		{"receives, the kernel does not say on what", parentAndChild + `
 			100 syscall=denied wchan=unix_stream_read_generic
 			---`,
@@ -43,7 +50,8 @@ func TestWaitsOfThreads(t *testing.T) {
 			100:8 tcp SYN-SENT 127.0.0.1:6000 127.0.0.1:5000
 			101:9 tcp LISTEN 127.0.0.1:5000 acceptq=129 backlog=128
 			---`,
-			`100 → 101 connect fd=8 certain unchanged`},
+			`100 → 101 connect fd=8 certain unchanged
+			 100 → 101 accept fd=9 unchanged`},
 		{"connects over unix: the one full listener is whom it dials", `
 			100 1   S "python3 app.py" syscall=connect:8 wchan=unix_wait_for_peer
 			101 100 S "_subactor[beta@101]"
@@ -176,6 +184,7 @@ func TestWaitsOnLocks(t *testing.T) {
 		{"who took the lock has ended; its child inherited the file, and with it the lock", family + `
 			101:4 file /run/lock w
 			102:4 file /run/lock w
+			file 101/fdinfo/4 "pos:\t0\nflags:\t0100001\nino:\t5\n"
 			file 102/fdinfo/4 "pos:\t0\nflags:\t0100001\nino:\t5\nlock:\t1: FLOCK  ADVISORY  WRITE 999 fe:00:5 0 EOF\n"
 			101 syscall=flock:4
 			lock FLOCK WRITE 999 fe:00:5 waiters=101
@@ -193,11 +202,29 @@ func TestWaitsOnLocks(t *testing.T) {
 			lock OFDLCK WRITE -1 fe:00:5 waiters=101
 			---`,
 			`101 → whoever has inode fe:00:5 locked lock fd=4 certain unchanged`},
+		{"both ends of an open file's lock: the waiter has no pid in the table, and blocks on that file", family + `
+			101 syscall=fcntl:4:7
+			101:4 file /run/lock w
+			102:4 file /run/lock w
+			file 102/fdinfo/4 "pos:\t0\nflags:\t0100001\nino:\t5\nlock:\t1: OFDLCK ADVISORY  WRITE -1 fe:00:5 0 EOF\n"
+			file 101/fdinfo/4 "pos:\t0\nflags:\t0100001\nino:\t5\n"
+			file locks "1: OFDLCK ADVISORY  WRITE -1 fe:00:5 0 EOF\n1: -> OFDLCK ADVISORY  WRITE -1 fe:00:5 0 EOF\n"
+			---`,
+			`101 → 102 lock fd=4 certain unchanged`},
 		{"a thread beside the main one waits", family + `
 			101/150 S syscall=flock:4
 			lock FLOCK WRITE 102 fe:00:5 waiters=101
 			---`,
-			`101 → 102 lock fd=3 unchanged beside`},
+			`101 → 102 lock fd=4 unchanged beside`},
+		{"no thread was seen to wait: the table of locks is read a moment later", family + `
+			lock FLOCK WRITE 102 fe:00:5 waiters=101
+			---`,
+			`101 → 102 lock`},
+		{"what its only thread waits for is hidden, but for this table", family + `
+			101 wchan=0 syscall=denied
+			lock FLOCK WRITE 102 fe:00:5 waiters=101
+			---`,
+			`101 → 102 lock certain unchanged`},
 		{"two that wait are two edges, the next in the queue too", family + `
 			100 syscall=flock:4
 			101 syscall=flock:4
