@@ -39,6 +39,7 @@ type loader struct {
 	words   starlark.StringDict
 	modules map[moduleKey]*module
 	sources map[string]string
+	parser  parser
 }
 
 type moduleKey struct {
@@ -65,6 +66,7 @@ func newLoader(lib *Library) *loader {
 	return &loader{
 		lib: lib, words: words(lib.Builtins),
 		modules: map[moduleKey]*module{}, sources: map[string]string{},
+		parser: parser{files: map[moduleKey]func() parsed{}},
 	}
 }
 
@@ -156,27 +158,34 @@ func cycle(m, last *module) error {
 }
 
 func (l *loader) exec(ctx context.Context, m *module) error {
-	source, err := readSource(m.root.FS, m.path)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", m.shown, err)
+	p := l.parse(m.moduleKey)
+	if p.unread {
+		return fmt.Errorf("read %s: %w", m.shown, p.err)
 	}
-	m.source = source
-	l.sources[m.shown] = source
-	m.syntax, err = dialect.Parse(m.shown, source, 0)
-	if err != nil {
-		return loadErrors(err, l.sources, nil)
+	m.source = p.source
+	l.sources[m.shown] = p.source
+	if p.syntax == nil {
+		return loadErrors(p.err, l.sources, nil)
 	}
+	m.syntax = p.syntax
 	m.doc = cleanDoc(fileDoc(m.syntax))
-	program, err := starlark.FileProgram(m.syntax, l.words.Has)
-	if err != nil {
-		return loadErrors(err, l.sources, append(l.words.Keys(), starlark.Universe.Keys()...))
+	if p.err != nil {
+		return loadErrors(p.err, l.sources, append(l.words.Keys(), starlark.Universe.Keys()...))
 	}
 
 	thread := &starlark.Thread{
 		Name:  m.shown,
 		Print: func(*starlark.Thread, string) {}, // list and docs load files too: they stay quiet
 		Load: func(_ *starlark.Thread, name string) (starlark.StringDict, error) {
-			return l.resolve(ctx, m, name)
+			key, err := l.find(m.moduleKey, name)
+			if err != nil {
+				return nil, err
+			}
+			got, err := l.load(ctx, key, m)
+			if err != nil {
+				return nil, err
+			}
+			return got.globals, nil
 		},
 	}
 	setLoading(thread, m)
@@ -190,7 +199,8 @@ func (l *loader) exec(ctx context.Context, m *module) error {
 	stop := context.AfterFunc(ctx, func() { thread.Cancel("gave up after " + span(loadDeadline)) })
 	defer stop()
 
-	m.globals, err = program.Init(thread, l.words)
+	var err error
+	m.globals, err = p.program.Init(thread, l.words)
 	m.globals.Freeze()
 	if err != nil {
 		return l.blame(err)

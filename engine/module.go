@@ -1,53 +1,45 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
 	"strings"
-
-	"go.starlark.net/starlark"
 )
 
-// resolve finds what load(name) in m means: "lib/x.star" in the root of the
-// loading file, then in the embedded one; "./x.star" beside the file.
-func (l *loader) resolve(ctx context.Context, m *module, name string) (starlark.StringDict, error) {
+// find is where the file lies that load(name) in another means: "lib/x.star" in
+// the root of the loading file, then in the embedded one; "./x.star" beside it.
+func (l *loader) find(from moduleKey, name string) (moduleKey, error) {
 	var roots []*Root
 	var file string
 	switch {
 	case strings.HasPrefix(name, "./"):
-		file = path.Join(path.Dir(m.path), name)
-		roots = []*Root{m.root}
+		file = path.Join(path.Dir(from.path), name)
+		roots = []*Root{from.root}
 	case strings.HasPrefix(name, "lib/"):
 		file = path.Clean(name)
-		roots = []*Root{m.root}
+		roots = []*Root{from.root}
 		for i := range l.lib.Roots {
-			if r := &l.lib.Roots[i]; r.Embedded && r != m.root {
+			if r := &l.lib.Roots[i]; r.Embedded && r != from.root {
 				roots = append(roots, r)
 			}
 		}
 	default:
-		return nil, errors.New(`want "./x.star" for a file beside this one, or "lib/x.star"`)
+		return moduleKey{}, errors.New(`want "./x.star" for a file beside this one, or "lib/x.star"`)
 	}
 	if !fs.ValidPath(file) || file == "." {
-		return nil, errors.New("leads out of the recipes' directory")
+		return moduleKey{}, errors.New("leads out of the recipes' directory")
 	}
 	var looked []string
 	for _, r := range roots {
-		if _, err := fs.Stat(r.FS, file); errors.Is(err, fs.ErrNotExist) {
-			looked = append(looked, r.place(file))
-			continue
+		if _, err := fs.Stat(r.FS, file); !errors.Is(err, fs.ErrNotExist) {
+			return moduleKey{r, file}, nil
 		}
-		got, err := l.load(ctx, moduleKey{r, file}, m)
-		if err != nil {
-			return nil, err
-		}
-		return got.globals, nil
+		looked = append(looked, r.place(file))
 	}
-	return nil, fmt.Errorf("no such file: looked at %s%s", strings.Join(looked, ", "), l.didYouMean(roots, file))
+	return moduleKey{}, fmt.Errorf("no such file: looked at %s%s", strings.Join(looked, ", "), l.didYouMean(roots, file))
 }
 
 func (r *Root) place(file string) string {

@@ -244,27 +244,38 @@ func treeRoot(line []*Process) *Process {
 	return line[top]
 }
 
-// descend adds all descendants.
-func (s *search) descend(ctx context.Context, p *Process) {
-	todo := []int{p.PID}
-	for len(todo) > 0 && ctx.Err() == nil {
-		pid := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if s.walked[pid] || s.own[pid] {
-			continue // ours are our helpers: no part of what we look at
-		}
-		s.walked[pid] = true
-		children, err := s.kin.children(ctx, pid)
-		if err != nil {
-			if !Gone(err) {
-				Cover(ctx, "ps", pid, err, remedyAttach(ctx, s.h, -1))
+// descend adds all descendants, a generation at a time. Ours are left out with
+// all below them: our helpers are no part of what we look at.
+func (s *search) descend(ctx context.Context, root *Process) {
+	for parents := []int{root.PID}; len(parents) > 0 && ctx.Err() == nil; {
+		parents = slices.DeleteFunc(parents, func(pid int) bool {
+			known := s.walked[pid] || s.own[pid]
+			s.walked[pid] = true
+			return known
+		})
+		children := make([][]int, len(parents))
+		abreast(ctx, len(parents), func(ctx context.Context, i int) {
+			var err error
+			if children[i], err = s.kin.children(ctx, parents[i]); err != nil && !Gone(err) {
+				Cover(ctx, "ps", parents[i], err, remedyAttach(ctx, s.h, -1))
 			}
-			continue
-		}
-		for _, c := range children {
-			if s.add(ctx, c) != nil {
-				todo = append(todo, c)
-			}
+		})
+		parents = s.addAll(ctx, slices.Concat(children...))
+	}
+}
+
+// addAll is add for many; it returns those that are there.
+func (s *search) addAll(ctx context.Context, pids []int) []int {
+	fresh := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return s.own[pid] || s.found[pid] != nil })
+	read := make([]Process, len(fresh))
+	unknown, failed := make([]error, len(fresh)), make([]error, len(fresh))
+	abreast(ctx, len(fresh), func(ctx context.Context, i int) {
+		read[i], unknown[i], failed[i] = readProcess(ctx, s.h, fresh[i])
+	})
+	for i, pid := range fresh {
+		if failed[i] == nil {
+			s.found[pid], s.unknown[pid] = &read[i], unknown[i]
 		}
 	}
+	return slices.DeleteFunc(pids, func(pid int) bool { return s.found[pid] == nil })
 }

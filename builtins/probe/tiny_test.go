@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -15,6 +16,8 @@ type tiny struct {
 	files map[string]string // "7/stat" → content; "denied" and "stuck" are errors
 	links map[string]string
 	clock Clock
+
+	mu    sync.Mutex
 	reads []string // paths that were read, in order
 }
 
@@ -68,7 +71,9 @@ func (h *tiny) add(line string, group ...int) {
 }
 
 func (h *tiny) ReadFile(_ context.Context, path string, _ []byte) ([]byte, error) {
+	h.mu.Lock()
 	h.reads = append(h.reads, path)
+	h.mu.Unlock()
 	s, ok := h.files[path]
 	err := fs.ErrNotExist
 	switch {

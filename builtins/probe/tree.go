@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"sync"
 )
 
 // Children returns the pids of the children of a process, in the order in
@@ -19,15 +20,19 @@ func Children(ctx context.Context, h Host, pid int) ([]int, error) {
 }
 
 // kin finds children, and remembers the pass over all processes that it takes
-// where the kernel has no children files.
+// where the kernel has no children files. It may be used by several goroutines.
 type kin struct {
 	h   Host
+	mu  sync.Mutex
 	all map[int][]int // parent → children; nil: not needed so far
 }
 
 func (k *kin) children(ctx context.Context, pid int) ([]int, error) {
-	if k.all != nil {
-		return k.all[pid], nil
+	k.mu.Lock()
+	all := k.all
+	k.mu.Unlock()
+	if all != nil {
+		return all[pid], nil
 	}
 	dir := pidPath(pid, "task")
 	tids, err := k.h.ReadDir(ctx, dir)
@@ -57,8 +62,12 @@ func (k *kin) children(ctx context.Context, pid int) ([]int, error) {
 	if _, err := k.h.ReadFile(ctx, pidPath(pid, "stat"), nil); err != nil {
 		return nil, err
 	}
-	if err := k.readAll(ctx); err != nil {
-		return nil, err
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all == nil {
+		if err := k.readAll(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return k.all[pid], nil
 }

@@ -7,20 +7,22 @@ type pipeEnd struct {
 	fd FD
 }
 
+var pipeVerbs = map[string]string{"pipe_write": "writing to", "pipe_read": "reading from"}
+
 // onPipe: a writer waits for readers of a full pipe, a reader for writers of an
 // empty one.
 func (w *waiting) onPipe(p *Pair, t *Thread, e Edge) []Edge {
 	e.Kind = Doing(t)
 	fd := w.blockedPipe(p, t)
 	if fd == nil {
-		e.Certain, e.HolderText, e.Text = false, "a pipe", "is blocked in "+e.Kind
+		e.Certain, e.HolderText, e.Text = false, "a pipe", "is blocked "+pipeVerbs[e.Kind]+" a pipe"
 		return []Edge{e}
 	}
 	e.FD = fd.Num
-	e.Text = "is blocked in " + e.Kind + onFD(fd.Num)
+	e.Text = "is blocked " + pipeVerbs[e.Kind] + " a pipe" + onFD(fd.Num)
 	if fill, ok := p.Second.Pipes[fd.Num]; ok {
 		e.Bytes = fill.Bytes
-		e.Text += fmt.Sprintf(" (%s of %s)", count(fill.Bytes), count(fill.Capacity))
+		e.Text += fmt.Sprintf(" (%s of %s bytes)", count(fill.Bytes), count(fill.Capacity))
 		e.Facts = append(e.Facts, Fact{"pipe_bytes", fill.Bytes}, Fact{"pipe_capacity", fill.Capacity})
 	}
 	e.Facts = append(e.Facts, Fact{"link", fd.Link})
