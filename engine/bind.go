@@ -194,3 +194,14 @@ func parsePids(texts []string) (starlark.Value, error) {
 	}
 	return starlark.NewList(pids), nil
 }
+
+// given lists the parameters that the user set, in the order of the recipe.
+func (b *Bound) given() []string {
+	names := []string{}
+	for _, f := range b.Fields {
+		if b.Given[f.Name] {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}

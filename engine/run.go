@@ -116,7 +116,7 @@ func (r *run) announce(req Request) {
 	}
 	started := event.RunStarted{
 		ID: id, Recipe: r.recipe.Name, Title: cleanText(r.recipe.Title), Digest: r.recipe.Digest, Origin: r.recipe.Origin,
-		Tool: req.Tool, Host: cleanText(req.Host), From: cleanText(req.From), Params: r.bound.Fields,
+		Tool: req.Tool, Host: cleanText(req.Host), From: cleanText(req.From), Params: r.bound.Fields, Given: r.bound.given(),
 		Plan: []event.Planned{}, Grants: r.grants.names(), DryRun: r.dryRun, Started: r.now().Round(0),
 	}
 	for _, s := range r.recipe.Steps {

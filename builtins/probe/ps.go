@@ -152,14 +152,8 @@ func (s *search) byCommandLine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, pid := range picked {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		p := s.add(ctx, pid)
-		if p == nil {
-			continue
-		}
+	for _, pid := range s.addAll(ctx, picked) {
+		p := s.found[pid]
 		_, ancestor := s.own[pid]
 		// Matched again: between the scan and now it may have called exec, or
 		// the pid may have become another process.

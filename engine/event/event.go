@@ -54,6 +54,7 @@ type RunStarted struct {
 	Host    string    `json:"host"`   // host name; of the snapshot with --from
 	From    string    `json:"from,omitempty"`
 	Params  Fields    `json:"params"`
+	Given   []string  `json:"given"` // names of the parameters that the user set; the others have their defaults
 	Plan    []Planned `json:"plan"`
 	Grants  []string  `json:"grants"`
 	DryRun  bool      `json:"dry_run,omitempty"`

@@ -15,6 +15,7 @@ func wedged() []event.Event {
 	b.emit(event.Event{RunStarted: &event.RunStarted{
 		ID: "7f3a", Recipe: "wedged-actor", Title: "Wedged actor triage",
 		Digest: "sha256:9a31c4", Origin: "embedded", Tool: "runbook 0.1.0", Host: "box7",
+		Given:  []string{"pid", "older_than"},
 		Params: event.Fields{{Name: "match", Value: ""}, {Name: "pid", Value: []any{int64(24168)}}, {Name: "older_than", Value: "2m"}, {Name: "over", Value: "1s"}, {Name: "force", Value: false}},
 		Plan: []event.Planned{
 			{Name: "trees", Title: "Find the trees", Guidance: "A long-lived actor under a parent that lives too is the mark of a wedge. By hand:\n\n```sh\nps -eo pid,etime,args | grep -E 'pytest|tractor._child|_subactor'\n```\n"},

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -205,7 +206,7 @@ func (p *page) header(s *story, zone *time.Location) {
 		add("recipe " + r.Origin)
 	}
 	for _, f := range r.Params {
-		if !unset(f.Value) {
+		if p.verbose > 0 && !unset(f.Value) || slices.Contains(r.Given, f.Name) {
 			add(p.flag(f))
 		}
 	}
