@@ -67,14 +67,19 @@ func (w *world) clear(call *engine.Call, targets processList, request probe.Kill
 		call.Show(view)
 		return newCleared(plan, w.host.Now()), nil
 	}
-	if len(plan.Plan) == 0 {
+	if len(plan.Plan)+len(plan.Refused) == 0 {
 		return newCleared(plan, w.host.Now()), nil
 	}
 	if w.host.Act() == nil {
 		return nil, &engine.Denied{Effect: engine.Kill, What: view, Reason: "nothing can be ended here: the processes are not those of this machine, now"}
 	}
+	// Also when all are spared: who did not ask for an end need not hear that
+	// there was none.
 	if err := call.Confirm(engine.Kill, view); err != nil {
 		return nil, err
+	}
+	if len(plan.Plan) == 0 {
+		return newCleared(plan, w.host.Now()), nil
 	}
 	request.DryRun = false
 	report, err := probe.Kill(call.Context, w.host, request)
@@ -154,7 +159,7 @@ func (w *world) paused(call *engine.Call, targets processList) map[probe.ID]bool
 func atPrompt(t *probe.Thread, terminal bool) bool {
 	switch {
 	case t.Family == "tty":
-		return true
+		return t.Syscall != "write" && t.Syscall != "writev"
 	case t.Family != "poll" || !terminal:
 		return false
 	case t.Syscall == "select" || t.Syscall == "pselect6":

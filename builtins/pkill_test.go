@@ -274,6 +274,7 @@ func TestWhoSitsAtAPrompt(t *testing.T) {
 		want     bool
 	}{
 		{"reads a terminal", probe.Thread{Family: "tty"}, false, true},
+		{"writes to a terminal that takes nothing", probe.Thread{Family: "tty", Syscall: "write"}, true, false},
 		{"a line editor", probe.Thread{Family: "poll", Syscall: "select", Args: [6]uint64{1}}, true, true},
 		{"the same, hidden from us", probe.Thread{Family: "poll"}, true, true},
 		{"select on other descriptors, started from a terminal", probe.Thread{Family: "poll", Syscall: "pselect6", Args: [6]uint64{9}}, true, false},

@@ -11,8 +11,7 @@ import (
 // means that it has none, as a zombie.
 //
 // Read and Write are known for pipes, terminals, sockets and the numbers 0 to
-// 2, not for other files nor /dev/null: nobody waits on those, and each costs a
-// read. A named
+// 2, not for other files: nobody waits on those, and each costs a read. A named
 // pipe looks like a file here; a thread that waits in it gives it away (see
 // Thread.Target).
 //
@@ -69,7 +68,7 @@ func readFD(ctx context.Context, h Host, pid, num int) (FD, error) {
 	case fd.Kind == "socket":
 		fd.Read, fd.Write = true, true
 		return fd, nil
-	case fd.Kind == "pipe", fd.Kind == "fifo", fd.Kind == "tty", fd.Kind == "pidfd", num <= 2 && fd.Kind != "null":
+	case fd.Kind == "pipe", fd.Kind == "fifo", fd.Kind == "tty", fd.Kind == "pidfd", num <= 2:
 	default:
 		return fd, nil
 	}

@@ -221,11 +221,11 @@ func (s *search) ancestors(ctx context.Context, p *Process) []*Process {
 // above it in its session, the topmost that is an actor, or the parent of that,
 // which is the user's program and says nothing about itself. Actors stay in the
 // group of their root, so a shell or a service manager higher up is not taken
-// for one; a Python that leads a group of its own may be one all the same.
+// for one. lib/actors.star goes by the same signs: it never climbs higher.
 func treeRoot(line []*Process) *Process {
 	top := 0
 	for i, p := range line {
-		if p.SID != line[0].SID || p.PGID != line[0].PGID && p.Actor.Population == "" && !isPython(p) {
+		if i > 0 && !mayHaveStarted(p, line[i-1]) {
 			break
 		}
 		switch {
@@ -236,6 +236,10 @@ func treeRoot(line []*Process) *Process {
 		}
 	}
 	return line[top]
+}
+
+func mayHaveStarted(p, child *Process) bool {
+	return p.SID == child.SID && (p.PGID == child.PGID || p.Actor.Population != "" || isPython(p))
 }
 
 // descend adds all descendants, a generation at a time. Ours are left out with

@@ -12,7 +12,7 @@ import (
 type Sample struct {
 	Over  time.Duration // between the looks; 0 = looked once, and nothing is "unchanged"
 	At    time.Time     // of the second look
-	Pairs []Pair        // in the order of the processes that were asked for
+	Pairs []Pair        // in the order of the processes that were asked for, then outsiders that hold what these wait for
 	Locks []Lock        // at the second look; nil when /proc/locks could not be read
 }
 
@@ -28,6 +28,14 @@ func TakeSample(ctx context.Context, h Host, procs []Process, over time.Duration
 	first, err := Look(ctx, h, procs)
 	if err != nil {
 		return nil, err
+	}
+	if others := outsiders(ctx, h, first); len(others) > 0 {
+		more, err := Look(ctx, h, others)
+		if err != nil {
+			return nil, err
+		}
+		procs = append(slices.Clip(procs), others...)
+		first = append(first, more...)
 	}
 	second := first
 	if over > 0 {

@@ -96,8 +96,11 @@ func pickByName(ctx context.Context, h Host, q *PSQuery, sieve *sieve, pids []in
 func blank(b []byte) bool { return len(b) == 0 || b[0] == 0 && len(bytes.Trim(b, "\x00")) == 0 }
 
 // readEach reads n files and hands each to visit, in any order and from more
-// than one goroutine.
+// than one goroutine. A host that reads for another one says so by Unwrap.
 func readEach(ctx context.Context, h Host, n int, name func(int) string, visit func(int, []byte, error)) error {
+	if u, ok := h.(interface{ Unwrap() Host }); ok {
+		return readEach(ctx, u.Unwrap(), n, name, visit)
+	}
 	if s, ok := h.(interface {
 		sweep(context.Context, int, func(int) string, func(int, []byte, error)) error
 	}); ok {

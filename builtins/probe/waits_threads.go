@@ -75,13 +75,7 @@ func Doing(t *Thread) string {
 func (w *waiting) onSocketCall(p *Pair, t *Thread, e Edge) []Edge {
 	e.Kind = Doing(t)
 	e.HolderText = "an unknown peer"
-	if e.Kind == "connect" {
-		if l := w.fullListener(p); l != nil {
-			e.HolderText = ""
-			w.outside(&e, l.PID)
-			e.Facts = append(e.Facts, socketFacts(l)...)
-		}
-	}
+	e.Text = fmt.Sprintf("is blocked in %s%s", e.Kind, onFD(t.FD))
 	for i := range p.Second.Sockets {
 		s := &p.Second.Sockets[i]
 		if s.FD != t.FD {
@@ -107,7 +101,11 @@ func (w *waiting) onSocketCall(p *Pair, t *Thread, e Edge) []Edge {
 			e.Bytes = s.SendQ
 		}
 	}
-	e.Text = fmt.Sprintf("is blocked in %s%s", e.Kind, onFD(t.FD))
+	if e.Kind == "connect" && e.HolderText == "an unknown peer" {
+		if edges := w.onFullListeners(p, e); len(edges) > 0 {
+			return edges
+		}
+	}
 	return []Edge{e}
 }
 
@@ -126,23 +124,31 @@ func (w *waiting) listener(s *Socket) *Socket {
 	return nil
 }
 
-// fullListener finds the one UNIX listener of the other processes whose backlog
-// is full. A UNIX socket that is being connected does not say whom it dials;
-// only a full backlog makes connect wait, and mostly there is one of these.
-func (w *waiting) fullListener(p *Pair) *Socket {
-	var full *Socket
-	for _, ls := range w.listeners {
-		for _, l := range ls {
-			if l.Family != "unix" || l.PID == p.Second.Process.PID || l.AcceptQ <= 0 || l.AcceptQ < l.Backlog {
-				continue
+// onFullListeners leads to the UNIX listeners of the other processes whose
+// backlog is full. A UNIX socket that is being connected does not say whom it
+// dials; only a full backlog makes connect wait, and mostly there is one of
+// these. Of several none is certain.
+func (w *waiting) onFullListeners(p *Pair, e Edge) []Edge {
+	var edges []Edge
+	for i := range w.Pairs {
+		q := &w.Pairs[i]
+		if q == p || q.Gone() {
+			continue
+		}
+		for j := range q.Second.Sockets {
+			l := &q.Second.Sockets[j]
+			if l.Listening() && l.Family == "unix" && l.AcceptQ > 0 && l.AcceptQ >= l.Backlog && !w.inherited(q, l) {
+				e := e
+				e.Holder, e.HolderText = q.Second.Process.ID, ""
+				e.Facts = append(e.Facts[:len(e.Facts):len(e.Facts)], socketFacts(l)...)
+				edges = append(edges, e)
 			}
-			if full != nil {
-				return nil
-			}
-			full = l
 		}
 	}
-	return full
+	for i := range edges {
+		edges[i].Certain = edges[i].Certain && len(edges) == 1
+	}
+	return edges
 }
 
 // onChild: wait4(pid), waitid(P_PID|P_PIDFD), or any child.

@@ -61,13 +61,19 @@ func TestWaitsOfThreads(t *testing.T) {
 			102:9 unix LISTEN /run/gamma.sock
 			---`,
 			`100 → 101 connect fd=8 certain unchanged`},
-		{"connects over unix, and two listeners are full: neither is named", `
+		{"connects over unix, and two listeners are full: it is one of these", `
 			100 1   S "python3 app.py" syscall=connect:8 wchan=unix_wait_for_peer
 			101 100 S "_subactor[beta@101]"
 			102 100 S "_subactor[gamma@102]"
 			100:8 unix UNCONN
 			101:9 unix LISTEN /run/beta.sock acceptq=2 backlog=1
 			102:9 unix LISTEN /run/gamma.sock acceptq=2 backlog=1
+			---`,
+			`100 → 101 connect fd=8 unchanged
+			 100 → 102 connect fd=8 unchanged`},
+		{"connects over unix to somebody outside", `
+			100 1   S "python3 app.py" syscall=connect:8 wchan=unix_wait_for_peer
+			100:8 unix UNCONN
 			---`,
 			`100 → an unknown peer connect fd=8 certain unchanged`},
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,10 @@ import (
 // main1 is the program; tests call it too. It returns the exit code.
 func main1() int {
 	beActor()
-	beConfined()
+	beConfined() // whose memory is short
+	// We live for tens of milliseconds and use a few megabytes, which to collect
+	// takes longer than to keep.
+	debug.SetGCPercent(400)
 	d := &door{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	return d.enter(os.Args[1:])
 }

@@ -45,6 +45,7 @@ type thread struct {
 type descriptor struct {
 	link   string
 	flags  int    // O_RDONLY 0, O_WRONLY 1, O_RDWR 2
+	inode  uint64 // as fdinfo has it
 	info   string // further lines of fdinfo
 	socket *probe.Socket
 	peer   string // PID:FD

@@ -18,7 +18,7 @@ func (w *world) descriptor(pid, fd int, rest []string) (*descriptor, error) {
 		return nil, errors.New("what is it? tcp, tcp6, unix, epoll, pipe, file, pidfd or link")
 	}
 	kind, rest := rest[0], rest[1:]
-	d := &descriptor{flags: 2}
+	d := &descriptor{flags: 2, inode: 1}
 	switch kind {
 	case "tcp", "tcp6", "unix":
 		return d, d.readSocket(pid, fd, kind, rest)
@@ -28,15 +28,19 @@ func (w *world) descriptor(pid, fd int, rest []string) (*descriptor, error) {
 	case "pipe":
 		return d, d.readPipe(rest)
 	case "file":
-		mode, ok := 0, len(rest) == 2
+		mode, ok := 0, len(rest) >= 2
 		if ok {
 			mode, ok = accessModes[rest[1]]
 		}
 		if !ok {
-			return nil, errors.New("file PATH r|w|rw")
+			return nil, errors.New("file PATH r|w|rw [ino=N]")
 		}
 		d.link, d.flags = bare(rest[0]), mode
-		return d, nil
+		o, err := options(rest[2:])
+		if err != nil {
+			return nil, err
+		}
+		return d, o.read(map[string]func(string) error{"ino": big(&d.inode)})
 	case "pidfd":
 		if len(rest) != 1 {
 			return nil, errors.New("pidfd PID")

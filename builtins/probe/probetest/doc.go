@@ -50,7 +50,7 @@
 //	   remote=/run/x.sock cred=PID source=getfd
 //	PID:FD epoll [FD=EVENTS …]                   events in hexadecimal, as in fdinfo
 //	PID:FD pipe INODE r|w [fill=65536/65536]
-//	PID:FD file PATH r|w|rw                      also FIFOs, ttys, /dev/null
+//	PID:FD file PATH r|w|rw [ino=5]              also FIFOs, ttys, /dev/null; ino as in `lock`
 //	PID:FD pidfd PID
 //	PID:FD link TEXT                             anything else: anon_inode:[eventfd]
 //

@@ -145,7 +145,7 @@ func (w *world) showFDs(m *probe.Answers, p *process, dir string) error {
 		name := strconv.Itoa(n)
 		names = append(names, name)
 		m.Links[dir+"fd/"+name] = d.link
-		info := fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\nino:\t1\n%s", 0o2000000|d.flags, d.info)
+		info := fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\nino:\t%d\n%s", 0o2000000|d.flags, d.inode, d.info)
 		for _, e := range d.epoll {
 			inode := uint64(0)
 			if on := p.fds[e.fd]; on != nil && on.socket != nil {

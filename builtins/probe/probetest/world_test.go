@@ -153,7 +153,7 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 		"100 1 S x\n100:3 epoll 8=xyz":         `line 2: 100:3: epoll: "8=xyz" is not FD=EVENTS, in hexadecimal`,
 		"100 1 S x\n100:3 tcp":                 `line 2: 100:3: tcp|tcp6|unix STATE LOCAL [REMOTE] [name=value…]`,
 		"100 1 S x\n100:3 pipe 7 x":            `line 2: 100:3: pipe INODE r|w [fill=BYTES/CAPACITY]`,
-		"100 1 S x\n100:3 file /x":             `line 2: 100:3: file PATH r|w|rw`,
+		"100 1 S x\n100:3 file /x":             `line 2: 100:3: file PATH r|w|rw [ino=N]`,
 		"100 1 S x\n100/7 wchan=0":             `line 2: 100/7: PID/TID STATE [name=value…]`,
 		"100 1 S x\n100:3 unix ESTAB peer=9:9": `sample 0: process 100, fd 3: peer 9:9 is no socket`,
 		`100 1 S "x" syscall=frobnicate`:       `sample 0: process 100, thread 100: syscall "frobnicate": give its number on amd64`,

@@ -5,6 +5,7 @@ Each calls stick() first, and then really blocks in the kernel.
 import ctypes
 import fcntl
 import os
+import resource
 import select
 import signal
 import socket
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 
-from loop import dial, listen
+from loop import IN, Conn, dial, listen
 from verbs import F_OFD_SETLKW, WHOLE_FILE, call_plain
 
 FOREVER = 1_000_000
@@ -257,3 +258,98 @@ def debugger(a, key):
 def select_forever(a):
     a.stick()
     select.select([], [], [])
+
+
+def check_output(a, name):
+    """As subprocess.check_output of a script that leaves a service behind: the service keeps the script's stdout."""
+    kid = subprocess.Popen(["sh", "-c", "sleep 100000 & echo $!"], stdout=subprocess.PIPE, env=dict(os.environ))
+    a.world.register("script", pid=kid.pid)
+    a.world.register(name, pid=int(kid.stdout.readline()))
+    a.stick()
+    kid.stdout.read()
+    kid.wait()
+
+
+def shared_lock(a, key):
+    """Waits for a multiprocessing.Lock."""
+    import _multiprocessing
+    with open(a.world.file("shared." + key)) as f:
+        name = f.read()
+    lock = _multiprocessing.SemLock._rebuild(0, 1, 1, name)
+    _multiprocessing.sem_unlink(name)
+    a.stick()
+    lock.acquire()
+
+
+def join_before_drain(a, name):
+    """Joins a worker before its queue is read: it can't end until its feeder thread has written everything."""
+    import multiprocessing
+    ctx = multiprocessing.get_context("fork")
+    q = ctx.Queue()
+    kid = ctx.Process(target=q.put, args=("x" * 1_000_000,))
+    kid.start()
+    a.world.register(name, pid=kid.pid)
+    a.stick()
+    kid.join()
+    q.get()
+
+
+def extension(a):
+    """A thread in an extension which does not release the interpreter's lock around a blocking call."""
+    libc = ctypes.PyDLL(None)
+    a.stick()
+    threading.Thread(target=libc.sleep, args=(FOREVER,), daemon=True).start()
+    while True:
+        a.loop.turn()
+
+
+def syslog(a, key):
+    """Logs to a datagram socket, as to /dev/log, until its queue is full."""
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.connect(a.world.file("log." + key))
+    a.stick()
+    while True:
+        s.send(b"<14>alpha: still here, all is well, nothing to see")
+
+
+def no_descriptors(a):
+    """EMFILE: the loop lives, accept fails, and as asyncio does it the listener is left alone for a second."""
+    fd = a.listener.fileno()
+
+    def accept():
+        try:
+            sock, _ = a.listener.accept()
+        except OSError:
+            a.loop.epoll.unregister(fd)
+            paused.append(fd)
+            return None
+        a.adopt(Conn(sock))
+        return IN
+
+    def retry():
+        while paused:
+            a.loop.add(paused.pop(), accept)
+    paused = []
+    a.loop.handlers[fd] = accept
+    a.loop.every(1.0, retry)
+    a.stick()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    while True:
+        try:
+            a.kept.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            break
+    while True:
+        a.loop.turn()
+
+
+def loop_in_thread(a):
+    """The loop runs in a second thread, and the main one waits for its end."""
+    def run():
+        while True:
+            a.loop.turn()
+    t = threading.Thread(target=run)
+    a.loop.every(1.0, lambda: None)
+    t.start()
+    a.stick()
+    t.join()

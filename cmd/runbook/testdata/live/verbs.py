@@ -2,6 +2,7 @@
 import fcntl
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -290,3 +291,27 @@ def reach_outside(a, key):
     with open(a.world.file("outside." + key)) as f:
         host, port = f.read().split()
     a.adopt(Conn(dial((host, int(port))), key))
+
+
+def hold_shared_lock(a, key):
+    """Holds a multiprocessing.Lock. It is a POSIX semaphore: the kernel knows no owner."""
+    import _multiprocessing
+    lock = _multiprocessing.SemLock(1, 1, 1, f"/rb-{os.getpid()}-{key}", False)
+    lock.acquire()
+    a.kept.append(lock)
+    a.world.write("shared." + key, lock.name)
+
+
+def log_daemon(a, key):
+    """A datagram socket for everybody's log lines, whose reader is gone."""
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.bind(a.world.file("log." + key))
+    a.kept.append(s)
+
+
+def pool(a, n):
+    """A pool of processes between two jobs: one worker reads the queue of jobs, the others wait for its lock."""
+    import multiprocessing
+    p = multiprocessing.get_context("fork").Pool(int(n))
+    p.map(abs, range(100))
+    a.kept.append(p)
