@@ -138,10 +138,10 @@ func TestEveryRuleHasAStory(t *testing.T) {
 	}
 	seen := 0
 	for _, rule := range []struct{ file, pattern, told string }{
-		{"lib/diagnose.star", `(?m)^ *(?:fault|warn|say|note|unknown|rule_out)\(\n *"([a-z-]+)",`, " %s "},
+		{"lib/say.star", `(?m)^ *(?:fault|warn|say|note|unknown|rule_out)\(\n *"([a-z-]+)",`, " %s "},
 		{"lib/states.star", `(?m)cause\(\n *"([a-z-]+)",`, " %s "},
 		{"lib/waiting.star", `(?m)row\(\n *"[a-z-]+",\n *"([^"]+?)(?: %[sd].*)?",`, "%s"},
-		{"lib/diagnose.star", `(?m)^    "[a-z_]+": \("[a-z-]+", "([^"]+)"\)`, "%s"},
+		{"lib/say.star", `(?m)^    "[a-z_]+": \("[a-z-]+", "([^"]+)"\)`, "%s"},
 	} {
 		b, err := fs.ReadFile(recipes.FS, rule.file)
 		if err != nil {

@@ -147,6 +147,14 @@ func comesWhole(name string) bool {
 	return false
 }
 
+// roomFor is how many bytes to begin with: status has 1,500, most have a tenth.
+func roomFor(name string) int {
+	if path.Base(name) == "status" {
+		return 2048
+	}
+	return 512
+}
+
 // needsAttach reports whether the kernel asks for PTRACE_MODE_ATTACH.
 func needsAttach(name string) bool {
 	switch path.Base(name) {
@@ -247,7 +255,7 @@ func (r *procRoot) read(name string, buf []byte) ([]byte, error) {
 	}
 	whole := r.procfs && comesWhole(name)
 	if cap(buf) == 0 {
-		buf = make([]byte, 2048)
+		buf = make([]byte, roomFor(name))
 	}
 	b := buf[:0]
 	for {
