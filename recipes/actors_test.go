@@ -119,7 +119,12 @@ func TestFindTrees(t *testing.T) {
 		{name: "a tree of which one process is old enough", params: "older_than=5m", world: twoTrees,
 			want: `one.py(100) alpha(101)`},
 		{name: "none is old enough", params: "older_than=1h", world: twoTrees},
-		{name: "sixty deep", world: chain(60), want: chained(60)},
+		{name: "ninety deep", world: chain(90), want: chained(90)},
+		{name: "an actor that made a session of its own belongs to its tree", world: `
+			100 1   S "python3 app.py" age=5m
+			101 100 S "_subactor[alpha@101]" age=4m
+			102 101 S "_subactor[beta@102]" sid=102 pgid=102 age=3m`,
+			want: `app.py(100) alpha(101) beta(102)`},
 		{name: "a test run and its workers, each of which has actors", world: `
 			100 1   S "python3 -m pytest -n 2" age=5m
 			101 100 S "python3 -u -c 'import sys;exec(eval(sys.stdin.readline()))'" age=4m

@@ -2,12 +2,14 @@ package recipes_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"runbook/builtins"
+	"runbook/builtins/probe"
 	"runbook/builtins/probe/probetest"
 	"runbook/engine"
 	"runbook/recipes"
@@ -21,6 +23,38 @@ func TestAnotherRecipeDiagnoses(t *testing.T) {
 		101 100 S "_subactor[beta@101]" age=9m wchan=hrtimer_nanosleep
 		101:3 epoll
 		---`)
+	want := titles{
+		"`beta` (pid 101) sleeps in a synchronous `sleep`: its event loop stands still",
+		"`beta` (pid 101) has no connection out of its tree: do not blame the network",
+		"`beta` (pid 101)",
+	}
+	if d := cmp.Diff(want, blamed(t, h)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// However long the chain: who stands at its end is to blame, and only that one.
+func TestAWaitIsFollowedToItsEnd(t *testing.T) {
+	const links = 90
+	world := chain(links)
+	for i := 1; i < links; i++ {
+		world += fmt.Sprintf("%d syscall=wait4:%d\n%[1]d:3 epoll\n", 1000+i, 1001+i)
+	}
+	world += fmt.Sprintf("%d wchan=hrtimer_nanosleep\n%[1]d:3 epoll\n---", 1000+links)
+	want := titles{
+		"`a90` (pid 1090) sleeps in a synchronous `sleep`: its event loop stands still; `a1` (pid 1001), `a2` (pid 1002), `a3` (pid 1003), `a4` (pid 1004) and 85 others wait for it",
+		"`a90` (pid 1090) has no connection out of its tree: do not blame the network",
+		"`a90` (pid 1090)",
+	}
+	if d := cmp.Diff(want, blamed(t, probetest.World(t, world))); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// blamed is what a recipe says that calls diagnose, and then names whom it
+// blamed.
+func blamed(t *testing.T, h *probe.Snapshot) titles {
+	t.Helper()
 	lib := &engine.Library{
 		Roots: []engine.Root{
 			{Name: "test", Trusted: true, FS: fstest.MapFS{"mine.star": {Data: []byte(`"""# Mine"""
@@ -45,12 +79,5 @@ recipe(summary = "Asks who hangs.", steps = [blame])
 	if _, err := (&engine.Engine{HostNow: h.Now}).Run(context.Background(), engine.Request{Recipe: recipe, Sink: &said}); err != nil {
 		t.Fatal(err)
 	}
-	want := titles{
-		"`beta` (pid 101) sleeps in a synchronous `sleep`: its event loop stands still",
-		"`beta` (pid 101) has no connection out of its tree: do not blame the network",
-		"`beta` (pid 101)",
-	}
-	if d := cmp.Diff(want, said); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
+	return said
 }

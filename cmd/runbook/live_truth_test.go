@@ -48,6 +48,9 @@ func (sc *scenario) judge(c *cast, findings []event.Finding, lenient bool) []str
 		}
 	}
 	must, may := names(sc.victims), append(names(sc.victims), names(sc.maybe)...)
+	if lenient { // half seen, a ring is a chain
+		may = append(may, append(names(sc.guilty.members), names(sc.also.members)...)...)
+	}
 	for v := range victims {
 		if !slices.Contains(may, v) {
 			wrong = append(wrong, "calls a victim: "+v)
