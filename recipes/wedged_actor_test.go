@@ -109,10 +109,13 @@ func (n *notebook) Write(e event.Event) error {
 		}
 		fmt.Fprintf(&n.text, "\n  %s\n", f.Title)
 	case s != nil && s.Status != event.StatusDone && s.Status != event.StatusDenied && s.Status != event.StatusSkipped:
-		fmt.Fprintf(&n.text, "%s %s: %s\n", s.Name, s.Status, s.Reason)
+		fmt.Fprintf(&n.text, "%s %s: %s\n", s.Name, s.Status, position.ReplaceAllString(s.Reason, ""))
 	}
 	return nil
 }
+
+// position is where in a file something was said, which moves with every edit.
+var position = regexp.MustCompile(`^[a-z/-]+\.star:\d+:\d+: `)
 
 func (n *notebook) Close() error { return nil }
 

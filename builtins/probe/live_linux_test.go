@@ -251,6 +251,9 @@ func TestLiveAgreesWithPs(t *testing.T) {
 		if !printable.MatchString(row) {
 			continue // ps shows control characters in its own way
 		}
+		if strings.Contains(row, " kworker/") {
+			continue // named after its last job, which changes in between
+		}
 		compared++
 		if theirs[pid] != row {
 			t.Errorf("ps says %q, we %q", theirs[pid], row)

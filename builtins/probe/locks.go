@@ -115,19 +115,11 @@ func Locks(ctx context.Context, h Host) ([]Lock, error) {
 // LocksOf is Locks for some processes: those locks that one of pids holds or
 // waits for, all of them with Path and Holders. nil pids: all locks.
 func LocksOf(ctx context.Context, h Host, pids []int) ([]Lock, error) {
-	b, err := h.ReadFile(ctx, "locks", nil)
-	var all []Lock
-	if err == nil {
-		all, err = ParseLocks(b)
-	}
-	Cover(ctx, "locks", 0, err, "")
+	all, err := readLocks(ctx, h)
 	if err != nil {
 		return nil, err
 	}
-	asked := map[int]bool{}
-	for _, pid := range pids {
-		asked[pid] = true
-	}
+	asked := setOf(pids)
 	t := &lockTable{host: h, open: map[int][]lockedFD{}}
 	mine := map[fileID]bool{} // files that one of pids has locked, whoever took the lock
 	for _, pid := range pids {
@@ -148,6 +140,43 @@ func LocksOf(ctx context.Context, h Host, pids []int) ([]Lock, error) {
 		locks = append(locks, l)
 	}
 	return locks, ctx.Err()
+}
+
+// locksWaitedFor are the locks for which one of pids waits, with Path and
+// Holders: one file where nobody of them does.
+func locksWaitedFor(ctx context.Context, h Host, pids []int) ([]Lock, error) {
+	all, err := readLocks(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	asked := setOf(pids)
+	t := &lockTable{host: h, open: map[int][]lockedFD{}}
+	locks := []Lock{}
+	for _, l := range all {
+		if anyWaiter(l, asked) {
+			t.resolve(ctx, &l, nil)
+			locks = append(locks, l)
+		}
+	}
+	return locks, ctx.Err()
+}
+
+func readLocks(ctx context.Context, h Host) ([]Lock, error) {
+	b, err := h.ReadFile(ctx, "locks", nil)
+	var all []Lock
+	if err == nil {
+		all, err = ParseLocks(b)
+	}
+	Cover(ctx, "locks", 0, err, "")
+	return all, err
+}
+
+func setOf(pids []int) map[int]bool {
+	set := map[int]bool{}
+	for _, pid := range pids {
+		set[pid] = true
+	}
+	return set
 }
 
 func anyWaiter(l Lock, pids map[int]bool) bool {

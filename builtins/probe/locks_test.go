@@ -176,6 +176,21 @@ func TestLockOfADeadTakerIsFoundAtItsHeir(t *testing.T) {
 	}
 }
 
+// Whose lock a stranger waits for is nobody's business: to find that out may
+// take a look at every process.
+func TestLocksOfWhoWaitsLeaveStrangersAlone(t *testing.T) {
+	h := newTiny()
+	h.files["locks"] = "1: FLOCK  ADVISORY  WRITE 100 fe:00:77 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 200 fe:00:77 0 EOF\n"
+	locks, err := locksWaitedFor(t.Context(), h, []int{100, 300})
+	if err != nil || locks == nil || len(locks) != 0 || !slices.Equal(h.reads, []string{"locks"}) {
+		t.Errorf("%v, %v; read %v, want the table alone", locks, err, h.reads)
+	}
+	locks, err = locksWaitedFor(t.Context(), h, []int{200})
+	if err != nil || len(locks) != 1 || locks[0].PID != 100 {
+		t.Errorf("%v, %v; want the lock that 200 waits for", locks, err)
+	}
+}
+
 func TestUnreadableLocksAreAnError(t *testing.T) {
 	var ledger Ledger
 	locks, err := Locks(WithLedger(t.Context(), &ledger), procText{"locks": "denied"})

@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 )
 
@@ -78,7 +79,7 @@ func lockHolders(ctx context.Context, h Host, readings []Reading, known map[int]
 	if !blocked {
 		return nil
 	}
-	locks, err := Locks(ctx, h)
+	locks, err := locksWaitedFor(ctx, h, slices.Collect(maps.Keys(known)))
 	if err != nil {
 		return nil
 	}

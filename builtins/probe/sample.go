@@ -13,7 +13,7 @@ type Sample struct {
 	Over  time.Duration // between the looks; 0 = looked once, and nothing is "unchanged"
 	At    time.Time     // of the second look
 	Pairs []Pair        // in the order of the processes that were asked for, then outsiders that hold what these wait for
-	Locks []Lock        // at the second look; nil when /proc/locks could not be read
+	Locks []Lock        // for which one of these waits, at the second look; nil when /proc/locks could not be read
 }
 
 // Pair is the two readings of one process.
@@ -50,21 +50,23 @@ func TakeSample(ctx context.Context, h Host, procs []Process, over time.Duration
 	for i := range procs {
 		s.Pairs[i] = Pair{First: first[i], Second: second[i], Over: over}
 	}
-	s.Locks = locksAmong(ctx, h, procs)
+	s.Locks = locksAmong(ctx, h, second)
 	return s, nil
 }
 
-// locksAmong reads /proc/locks. The rows of open file description locks name
-// nobody: where somebody waits for one, the descriptors of procs tell who holds
-// it. Reading these always would cost more than all the rest of a look.
-func locksAmong(ctx context.Context, h Host, procs []Process) []Lock {
-	locks, err := Locks(ctx, h) // notes its own coverage
-	if err != nil || !slices.ContainsFunc(locks, nameless) {
-		return locks
+// locksAmong are the locks for which one of the processes waits. The rows of
+// open file description locks name nobody: when a thread is seen to wait for
+// some lock, the descriptors of the processes tell who holds it. To read these
+// always would cost more than all the rest of a look, and to find the holders
+// of what strangers wait for a look at every process of the host.
+func locksAmong(ctx context.Context, h Host, readings []Reading) []Lock {
+	pids := make([]int, len(readings))
+	for i := range readings {
+		pids[i] = readings[i].Process.PID
 	}
-	pids := make([]int, len(procs))
-	for i := range procs {
-		pids[i] = procs[i].PID
+	locks, err := locksWaitedFor(ctx, h, pids) // notes its own coverage
+	if err != nil || !slices.ContainsFunc(readings, func(r Reading) bool { return atLock(&r) != nil }) {
+		return locks
 	}
 	if ours, err := LocksOf(ctx, h, pids); err == nil {
 		locks = append(slices.DeleteFunc(locks, nameless), slices.DeleteFunc(ours, func(l Lock) bool { return !nameless(l) })...)

@@ -50,6 +50,11 @@ func TestReadme(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(repo, ".runbook/feed-stalled.star"), []byte(recipe), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		feed := &exec.Cmd{Path: "/bin/sleep", Args: []string{"datad.kraken", "600"}} // whom the recipe looks at
+		if err := feed.Start(); err != nil {
+			t.Skipf("no process to look at: %v", err)
+		}
+		t.Cleanup(func() { _ = feed.Process.Kill(); _ = feed.Wait() })
 		commands := regexp.MustCompile(`(?m)^runbook (.*feed-stalled.*)$`).FindAllStringSubmatch(page, -1)
 		if len(commands) < 2 {
 			t.Fatalf("README runs the recipe %d times", len(commands))
