@@ -30,7 +30,6 @@ require (
 	github.com/charmbracelet/x/cellbuf v0.0.13 // indirect
 	github.com/charmbracelet/x/exp/slice v0.0.0-20250327172914-2fdc97757edf // indirect
 	github.com/charmbracelet/x/term v0.2.1 // indirect
-	github.com/dlclark/regexp2 v1.11.5 // indirect
 	github.com/gorilla/css v1.0.1 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/lucasb-eyer/go-colorful v1.3.0 // indirect
@@ -51,3 +50,6 @@ require (
 )
 
 tool honnef.co/go/tools/cmd/staticcheck
+
+// Glamour's highlighter costs half of every start; see the folder's package comment.
+replace github.com/alecthomas/chroma/v2 => ./engine/markdown/chroma

@@ -1,6 +1,6 @@
 // Package markdown draws the guidance of recipes on a terminal. It is the only
-// importer of glamour, whose start-up (40 ms: its syntax highlighter registers
-// every language there is) everything that links this package pays.
+// importer of glamour: everything that links this package pays for its start,
+// most of which the folder chroma saves.
 package markdown
 
 import (
