@@ -89,7 +89,7 @@ func (w *world) look(call *engine.Call, do func(context.Context, probe.Host) (st
 	}
 	w.mu.Unlock()
 	if err != nil {
-		return nil, couldNotLook(call.Context, call.Name, err, rows)
+		return nil, couldNotLook(call.Context, w.host, call.Name, err, rows)
 	}
 	return value, nil
 }

@@ -32,7 +32,7 @@ var _ engine.Unknownable = (*blind)(nil)
 
 // couldNotLook makes err a blind one, with the remedy that the ledger holds
 // for it. A run that is being cancelled is not blind: it was told to stop.
-func couldNotLook(ctx context.Context, name string, err error, rows []probe.Coverage) error {
+func couldNotLook(ctx context.Context, h probe.Host, name string, err error, rows []probe.Coverage) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return err
 	}
@@ -43,13 +43,41 @@ func couldNotLook(ctx context.Context, name string, err error, rows []probe.Cove
 		}
 	}
 	if b.remedy == "" && probe.Denied(err) {
-		b.remedy = asRoot
+		b.remedy = probe.Remedy(ctx, h, -1)
 	}
 	return b
 }
 
-const asRoot = "sudo runbook …"
-
 // ended reports whether err means that a process is not there any more, which
 // is a fact, and not blindness.
 func ended(err error) bool { return probe.Gone(err) || errors.Is(err, probe.ErrReused) }
+
+// partly follows a call that reads several processes. One that may not be read
+// must not hide the others: it is a row of the coverage, and the call an error
+// only when nothing could be read.
+type partly struct {
+	read  bool
+	first error
+}
+
+// note takes the outcome of one process. That it has ended is a fact, and
+// neither here nor there.
+func (p *partly) note(err error) {
+	switch {
+	case err == nil:
+		p.read = true
+	case !ended(err) && p.first == nil:
+		p.first = err
+	}
+}
+
+// nothing is the error of a call that could read no process at all.
+func (p *partly) nothing(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.read {
+		return nil
+	}
+	return p.first
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -165,6 +166,35 @@ r = sample(p, over = "0s")[p].second
 out = [wchan(p), r.fds, r.has_fds, r.has_threads, r.main.wchan_hidden, [c.probe for c in coverage() if c.status == "denied" and c.remedy] != []]`)
 	if want := `[None, [], False, True, True, True]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestOneThatMayNotBeReadDoesNotHideTheOthers(t *testing.T) {
+	const world = `
+		100 1   S "python3 app.py"
+		101 100 S "_subactor[beta@101]"
+		102 100 S "_subactor[gamma@102]"
+		100:8 tcp ESTAB 127.0.0.1:5000 127.0.0.1:6000
+		100:9 pipe 77 w
+		101:8 tcp ESTAB 127.0.0.1:6000 127.0.0.1:5000
+		101:9 pipe 77 r
+		102:8 tcp ESTAB 127.0.0.1:5001 127.0.0.1:6000
+		102:9 pipe 77 r
+		denied 101/fd DENIED`
+	for _, c := range []struct{ script, denied, want string }{
+		{`[(s.pid, s.fd) for s in ss(of)]`, "", "[(100, 8), (102, 8)]"},
+		{`[(s.pid, s.fd) for s in ss(of)]`, "sockets/102", "[(100, 8)]"},
+		{`[[h.pid for h in p.writers + p.readers] for p in pipes(of)]`, "", "[[100, 102]]"},
+	} {
+		r := newRun(probetest.World(t, strings.ReplaceAll(world, "DENIED", c.denied)))
+		got := r.text(t, "of = ps(pid = 100)\nout = "+c.script+` + [sorted([x.pid for x in coverage() if x.status == "denied" and x.probe in ("ss", "pipes")])]`)
+		want := strings.TrimSuffix(c.want, "]") + ", [101]]"
+		if c.denied != "" {
+			want = strings.TrimSuffix(c.want, "]") + ", [101, 102]]"
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", c.script, got, want)
+		}
 	}
 }
 

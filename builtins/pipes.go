@@ -19,7 +19,7 @@ func (w *world) pipes() engine.Builtin {
 			{Name: "everywhere", Type: "bool", Default: "False", Doc: "Looks for other holders among all processes of the machine: reads every /proc/PID/fd, about 30 µs a process."},
 		},
 		Returns: "list of pipe",
-		Errors:  "the descriptors of one of the processes may not be read",
+		Errors:  "none of the processes may be read; of one that may not, `coverage` tells",
 		Example: `[p for p in pipes(t.processes) if p.full]`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var (
@@ -31,16 +31,21 @@ func (w *world) pipes() engine.Builtin {
 			}
 			return w.look(call, func(ctx context.Context, h probe.Host) (starlark.Value, error) {
 				var readings []probe.Reading
+				var seen partly
 				for _, p := range of {
 					err := same(ctx, h, p)
 					var open []probe.FD
 					if err == nil {
 						open, err = probe.FDs(ctx, h, p.it.PID)
 					}
+					seen.note(err)
 					if err != nil && !ended(err) {
-						return nil, err
+						probe.Cover(ctx, "pipes", p.it.PID, err, probe.Remedy(ctx, h, p.it.UID))
 					}
 					readings = append(readings, probe.Reading{At: h.Now(), Process: *p.it, FDs: open, HasFDs: err == nil})
+				}
+				if err := seen.nothing(ctx); err != nil {
+					return nil, err
 				}
 				found, err := probe.Pipes(ctx, h, readings, everywhere)
 				return listOf(found, func(p probe.Pipe) starlark.Value { return newRecord(pipeKind, p, "procfs", h.Now()) }), err

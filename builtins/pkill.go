@@ -130,10 +130,16 @@ func (w *world) mayClear(call *engine.Call, targets processList) error {
 	return nil
 }
 
-// paused finds processes at a prompt: a person may sit there.
+// paused finds processes at a debugger's prompt: a person may sit there. Only
+// Python and actors have one. A shell that waits at its own is a program of the
+// tree like any other; the one that a person types in is an ancestor of ours,
+// and spared as such.
 func (w *world) paused(call *engine.Call, targets processList) map[probe.ID]bool {
 	found := map[probe.ID]bool{}
 	for _, p := range targets {
+		if p.it.Actor.Population == "" && !p.it.Python() {
+			continue
+		}
 		open, err := probe.FDs(call.Context, w.host, p.it.PID)
 		if err != nil {
 			continue // it has ended, or its terminal is none of ours to know

@@ -266,6 +266,44 @@ out = [[(x.process.pid, "prompt" in x.why) for x in c.refused], len(c.ended)]`
 	}
 }
 
+// A shell that waits for a person is a program of the tree. Whose own shell it
+// is, is above us, and spared for that.
+func TestAShellAtItsPromptIsNoDebugger(t *testing.T) {
+	const shell = `
+	100 1   S "python3 app.py" age=10m caught=2
+	101 100 S "bash -i"        age=9m  caught=2 wchan=poll_schedule_timeout syscall=270:1
+	101:0 file /dev/pts/3 rw
+`
+	script := `
+seen = {p.pid: p for p in ps(match = "app.py")}
+c = pkill(tree(seen[100], [seen[101]]), grace = "20ms")
+out = [[x.process.pid for x in c.refused], len(c.ended)]`
+	a := newArena(t, shell)
+	r := newRun(a).blamed(t, 100)
+	if got, want := r.text(t, script), `[[], 2]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Who grants nothing is told so, also where nobody would be hit.
+func TestToSpareEverybodyIsNoGrant(t *testing.T) {
+	const debugged = `
+	100 1   S "python3 app.py" age=10m caught=2 wchan=poll_schedule_timeout syscall=270:1
+	100:0 file /dev/pts/3 rw
+`
+	script := `pkill(ps(match = "app.py"), grace = "20ms")`
+	r := newRun(newArena(t, debugged)).blamed(t, 100)
+	r.refuse = true
+	err := r.fails(t, script)
+	if !isDenied(err) {
+		t.Errorf("%v is not a denial", err)
+	}
+	wantError(t, err, "--allow kill")
+	if err := newRun(probetest.World(t, debugged)).blamed(t, 100).fails(t, script); !isDenied(err) {
+		t.Errorf("of a snapshot: %v is not a denial", err)
+	}
+}
+
 func TestWhoSitsAtAPrompt(t *testing.T) {
 	for _, test := range []struct {
 		what     string

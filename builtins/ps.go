@@ -27,7 +27,7 @@ func (w *world) ps() engine.Builtin {
 			{Name: "relatives", Type: "bool", Default: "True", Doc: "Adds the ancestors and descendants of what was picked, with `matched` False."},
 		},
 		Returns: "list of process, oldest first",
-		Errors:  "a pid of `pid` does not exist; /proc cannot be read",
+		Errors:  "a pid of `pid` does not exist; with `relatives`, it is init or a thread of the kernel, whose tree is the machine; /proc cannot be read",
 		Example: `ps(match = "tractor")`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var (

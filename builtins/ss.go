@@ -25,7 +25,7 @@ func (w *world) ss() engine.Builtin {
 			{Name: "ownerless", Type: "bool", Default: "False", Doc: "Adds rows that no process holds, on the local ports of those found: TIME-WAIT, FIN-WAIT-2, not yet accepted. Reads every TCP socket of the namespace."},
 		},
 		Returns: "list of socket, by process and descriptor",
-		Errors:  "the descriptors of one of the processes may not be read",
+		Errors:  "none of the processes may be read; of one that may not, `coverage` tells",
 		Example: `[s for s in ss(t.processes) if s.recv_q]`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var (
@@ -47,13 +47,22 @@ func readSockets(ctx context.Context, h probe.Host, of processList, outside, own
 	// All descriptors first: the sockets of all processes then come out of one
 	// dump where they must be dumped.
 	open := make([][]probe.FD, len(of))
+	var seen partly
 	for i, p := range of {
 		err := same(ctx, h, p)
 		if err == nil {
 			open[i], err = probe.FDs(ctx, h, p.it.PID)
 		}
-		if err != nil && !ended(err) {
-			return nil, err
+		switch {
+		case err != nil:
+			open[i] = nil
+			seen.note(err)
+			if ended(err) {
+				continue
+			}
+			probe.Cover(ctx, "ss", p.it.PID, err, probe.Remedy(ctx, h, p.it.UID))
+		case len(open[i]) == 0:
+			seen.note(nil) // it has none, and that was read
 		}
 	}
 	ctx = probe.Together(ctx, open...)
@@ -63,11 +72,14 @@ func readSockets(ctx context.Context, h probe.Host, of processList, outside, own
 			continue
 		}
 		rows, err := h.Sockets(ctx, p.it.PID, open[i])
-		probe.Cover(ctx, "ss", p.it.PID, err, asRoot)
-		if err != nil && !ended(err) {
-			return nil, err
+		probe.Cover(ctx, "ss", p.it.PID, err, probe.Remedy(ctx, h, p.it.UID))
+		seen.note(err)
+		if err == nil {
+			found = append(found, rows...)
 		}
-		found = append(found, rows...)
+	}
+	if err := seen.nothing(ctx); err != nil {
+		return nil, err
 	}
 	refs := make([]*probe.Socket, len(found))
 	for i := range found {

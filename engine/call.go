@@ -143,7 +143,7 @@ func (g *gate) confirm(effect Effect, what event.View) error {
 	case s.run.grants.Ask == nil:
 		return &Denied{Effect: effect, What: what}
 	}
-	yes, err := s.run.grants.Ask(effect, s.step.Name, what)
+	yes, err := s.ask(effect, what)
 	if err != nil {
 		return fmt.Errorf("%s: ask for %s: %w", g.builtin.Name, effect, err)
 	}
@@ -157,4 +157,16 @@ func (g *gate) confirm(effect Effect, what event.View) error {
 		s.granted[effect] = true
 	}
 	return nil
+}
+
+// ask puts the question, and into the stream that it was put.
+func (s *stepRun) ask(effect Effect, what event.View) (bool, error) {
+	s.emit(event.Event{Kind: event.KindAsked, Asked: &event.Asked{Effect: string(effect), What: what}})
+	yes, err := s.run.grants.Ask(s.ctx, effect, s.step.Name, what)
+	answered := event.Answered{Effect: string(effect), Yes: yes && err == nil}
+	if err != nil {
+		answered.Error = oneLine(err.Error())
+	}
+	s.emit(event.Event{Kind: event.KindAnswered, Answered: &answered})
+	return yes, err
 }

@@ -54,6 +54,9 @@ func Check(ctx context.Context, lib *Library, file string) []Problem {
 		return problems(file, err)
 	}
 	if m.declared == nil {
+		if len(m.globals) == 0 {
+			return []Problem{{Pos: m.shown, Severity: SeverityError, Msg: "declares no recipe, and defines nothing for others to load", Hint: "end the file with recipe(summary = …, steps = […])"}}
+		}
 		return nil
 	}
 	c := &checker{lib: lib, module: m}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"sort"
 
@@ -12,8 +13,9 @@ type Grants struct {
 	Allow []Effect // granted without a question
 
 	// Ask puts a question to a person and shows exactly what would be hit; nil
-	// when nobody can be asked. False is a no, an error ends the step.
-	Ask func(effect Effect, step string, what event.View) (bool, error)
+	// when nobody can be asked. False is a no, an error ends the step. ctx is the
+	// step's: when it ends, so does the question, with its cause.
+	Ask func(ctx context.Context, effect Effect, step string, what event.View) (bool, error)
 }
 
 func (g Grants) allows(effect Effect) bool {

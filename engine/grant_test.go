@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"runbook/engine/event"
@@ -35,8 +36,8 @@ recipe(steps = [step(spares, needs = ["kill"]), step(kills, needs = ["kill"]), s
 `
 
 func TestGrants(t *testing.T) {
-	answers := func(say map[Effect]bool, asked *[]string) func(Effect, string, event.View) (bool, error) {
-		return func(e Effect, step string, v event.View) (bool, error) {
+	answers := func(say map[Effect]bool, asked *[]string) func(context.Context, Effect, string, event.View) (bool, error) {
+		return func(_ context.Context, e Effect, step string, v event.View) (bool, error) {
 			*asked = append(*asked, fmt.Sprintf("%s in %s: %s %d", e, step, v.Title, len(v.Nodes)))
 			return say[e], nil
 		}
@@ -101,9 +102,57 @@ func TestGrants(t *testing.T) {
 func TestAnAskThatFailsDoesNotGrant(t *testing.T) {
 	b := newBench(t)
 	m, _ := b.run(context.Background(), "def a():\n    \"\"\"A\"\"\"\n    kill([1])\nrecipe(steps = [step(a, needs = ['kill'])])\n", func(_ *Engine, r *Request) {
-		r.Grants.Ask = func(Effect, string, event.View) (bool, error) { return true, errors.New("the terminal is gone") }
+		r.Grants.Ask = func(context.Context, Effect, string, event.View) (bool, error) {
+			return true, errors.New("the terminal is gone")
+		}
 	})
 	if got := m.steps(); got != "a failed: demo.star:3:9: kill: ask for kill: the terminal is gone" || b.notes() != "" {
 		t.Errorf("%s; did %q", got, b.notes())
+	}
+}
+
+// Who reads the stream learns of a question before it is put, and how it ended:
+// also when nobody answered before the run was over.
+func TestAQuestionIsInTheStream(t *testing.T) {
+	const recipe = "def a():\n    \"\"\"A\"\"\"\n    kill([1])\nrecipe(steps = [step(a, needs = ['kill'])])\n"
+	ctx, interrupt := context.WithCancelCause(context.Background())
+	for _, c := range []struct {
+		name   string
+		answer func(context.Context) (bool, error)
+		want   string
+	}{
+		{"yes", func(context.Context) (bool, error) { return true, nil }, "asked kill of 1; answered true "},
+		{"no", func(context.Context) (bool, error) { return false, nil }, "asked kill of 1; answered false "},
+		{"Ctrl-C", func(step context.Context) (bool, error) {
+			interrupt(ErrInterrupted)
+			<-step.Done()
+			return false, context.Cause(step)
+		}, "asked kill of 1; answered false interrupted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := 0
+			m, _ := newBench(t).run(ctx, recipe, func(_ *Engine, r *Request) {
+				sink := r.Sink.(*memory)
+				r.Grants.Ask = func(ctx context.Context, _ Effect, _ string, _ event.View) (bool, error) {
+					before = len(sink.events)
+					return c.answer(ctx)
+				}
+			})
+			var said []string
+			for i, e := range m.events {
+				if e.Asked != nil {
+					said = append(said, fmt.Sprintf("asked %s of %d", e.Asked.Effect, len(e.Asked.What.Nodes)))
+					if i >= before {
+						t.Error("the question was put before the event of it")
+					}
+				}
+				if e.Answered != nil {
+					said = append(said, fmt.Sprintf("answered %v %s", e.Answered.Yes, e.Answered.Error))
+				}
+			}
+			if got := strings.Join(said, "; "); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
 	}
 }

@@ -104,7 +104,7 @@ func (l *Library) locateFile(name string) (Place, error) {
 		return Place{}, fmt.Errorf("recipe file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return Place{}, fmt.Errorf("recipe file %s: not a regular file", name)
+		return Place{}, fmt.Errorf("recipe file %s: %w", name, ErrNotFile)
 	}
 	dir, base := filepath.Dir(name), filepath.Base(name)
 	place := Place{Name: strings.TrimSuffix(base, ".star"), Path: base}
@@ -193,7 +193,7 @@ func (l *Library) List(ctx context.Context) ([]Entry, error) {
 	var out []Entry
 	for _, p := range places {
 		recipe, err := shared.recipe(ctx, p)
-		if errors.Is(err, errNoRecipe) {
+		if errors.Is(err, ErrNoRecipe) {
 			continue
 		}
 		if errors.Is(err, errAbandoned) {

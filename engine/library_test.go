@@ -51,7 +51,7 @@ wedged from .runbook/wedged.star hides embedded titled Ours`
 		t.Errorf("found %+v", r)
 	}
 	_, err = lib.Find(context.Background(), "helpers")
-	if err == nil || err.Error() != ".runbook/helpers.star: declares no recipe: recipe(…) is not called" {
+	if err == nil || err.Error() != ".runbook/helpers.star: declares no recipe: recipe(…) is not called" || !errors.Is(err, ErrNoRecipe) {
 		t.Errorf("helpers: %v", err)
 	}
 }

@@ -29,7 +29,12 @@ const (
 )
 
 var (
-	errNoRecipe  = errors.New("declares no recipe: recipe(…) is not called")
+	// ErrNoRecipe is the error of loading a file that lies among the recipes only
+	// for others to load it, or that lacks its end.
+	ErrNoRecipe = errors.New("declares no recipe: recipe(…) is not called")
+	// ErrNotFile is the error of loading a directory, a FIFO or a device.
+	ErrNotFile = errors.New("not a regular file")
+
 	errAbandoned = errors.New("does not end")
 )
 
@@ -77,7 +82,7 @@ func (l *loader) recipe(ctx context.Context, place Place) (*Recipe, error) {
 		return nil, err
 	}
 	if m.declared == nil {
-		return nil, fmt.Errorf("%s: %w", m.shown, errNoRecipe)
+		return nil, fmt.Errorf("%s: %w", m.shown, ErrNoRecipe)
 	}
 	d := m.declared
 	sum := sha256.Sum256([]byte(m.source))

@@ -200,7 +200,7 @@ func (r *run) keep(ctx context.Context, s *Step, out stepResult) {
 		first(&r.ending.incomplete, fmt.Sprintf("step %s: %s", s.Name, out.reason))
 	case event.StatusFailed:
 		if out.unknown {
-			first(&r.ending.incomplete, fmt.Sprintf("step %s: %s", s.Name, out.reason))
+			first(&r.ending.incomplete, fmt.Sprintf("step %s: %s", s.Name, out.blind))
 			break
 		}
 		first(&r.ending.failed, fmt.Sprintf("step %s: %s", s.Name, out.reason))

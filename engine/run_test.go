@@ -141,7 +141,7 @@ def may(fails = None, denied = "no", ok = None):
 		{"denied", "step(denied, needs = ['kill'])", event.Incomplete, 3, 3, "denied denied: kill was not granted; grant it with --allow kill", "step denied: kill was not granted; grant it with --allow kill"},
 		{"denied, but a fault", "accuses, step(denied, needs = ['kill'])", event.Faults, 1, 1, "accuses done\ndenied denied: kill was not granted; grant it with --allow kill", ""},
 		{"could not look", "blindly", event.Incomplete, 3, 3,
-			"blindly failed: demo.star:18:17: blind: wchan 4242: read /proc/4242/wchan: permission denied", "step blindly: demo.star:18:17: blind: wchan 4242: read /proc/4242/wchan: permission denied"},
+			"blindly failed: could not look", "step blindly: wchan 4242: read /proc/4242/wchan: permission denied"},
 		{"says unknown", "unsure", event.Incomplete, 3, 3, "unsure done", "something could not be looked at"},
 		{"stops in peace", "ends, ok", event.Clean, 0, 0, "ends stopped: nothing to do\nok skipped: stopped: nothing to do", "nothing to do"},
 		{"stops blind", "ends_blind, ok", event.Incomplete, 3, 3, "ends_blind stopped: pid 7 is gone\nok skipped: stopped: pid 7 is gone", "pid 7 is gone"},

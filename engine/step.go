@@ -33,6 +33,7 @@ type stepResult struct {
 	status    event.Status
 	value     starlark.Value
 	reason    string // one line
+	blind     string // one line: what could not be looked at, which reason leaves to the finding
 	detail    string
 	unknown   bool // could not look
 	abandoned bool // its goroutine still runs
@@ -172,7 +173,8 @@ func (s *stepRun) judge(value starlark.Value, err error) stepResult {
 		return stepResult{status: event.StatusDenied, reason: denied.Error(), detail: detail}
 	case errors.As(err, &blind):
 		s.unknown("could-not-look-"+slug(blind.Probe()), oneLine(blind.Error()), blind.Remedy(), script.Pos)
-		return stepResult{status: event.StatusFailed, reason: script.Error(), detail: script.Detail(), unknown: true}
+		// The finding says what and why: twice is once too often.
+		return stepResult{status: event.StatusFailed, reason: "could not look", blind: oneLine(blind.Error()), detail: join(script.Error(), script.Detail()), unknown: true}
 	}
 	return stepResult{status: event.StatusFailed, reason: script.Error(), detail: script.Detail()}
 }

@@ -36,7 +36,7 @@ func Epoll(ctx context.Context, h Host, pid int, fds []FD) ([]EpollItem, error) 
 		}
 		if err != nil {
 			err = fmt.Errorf("epoll %d of %d: %w", fds[i].Num, pid, err)
-			Cover(ctx, "epoll", pid, err, remedyAttach(ctx, h, -1))
+			Cover(ctx, "epoll", pid, err, Remedy(ctx, h, -1))
 			return nil, err
 		}
 		for _, item := range found {

@@ -25,7 +25,7 @@ func FDs(ctx context.Context, h Host, pid int) ([]FD, error) {
 	}
 	remedy := ""
 	if Denied(err) {
-		remedy = remedyAttach(ctx, h, realUID(ctx, h, pid))
+		remedy = Remedy(ctx, h, realUID(ctx, h, pid))
 	}
 	Cover(ctx, "fds", pid, err, remedy)
 	return fds, err

@@ -68,7 +68,7 @@ func processes(ctx context.Context, h Host) ([]int, error) {
 // coverHidden notes that a search of all processes could not see into some.
 func coverHidden(ctx context.Context, h Host, probe string, hidden int) {
 	if hidden > 0 {
-		Cover(ctx, probe, 0, fmt.Errorf("open files of %d processes: %w", hidden, fs.ErrPermission), remedyAttach(ctx, h, -1))
+		Cover(ctx, probe, 0, fmt.Errorf("open files of %d processes: %w", hidden, fs.ErrPermission), Remedy(ctx, h, -1))
 	}
 }
 

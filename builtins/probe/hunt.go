@@ -27,6 +27,7 @@ type hunt struct {
 	byID   map[ID]*quarry
 	order  []*quarry // root first
 	rung   string    // that is being climbed
+	told   []*quarry // who was signalled on it
 	report KillReport
 }
 

@@ -62,7 +62,8 @@ func (k *hunt) climb(ctx context.Context) error {
 		if len(k.living()) == 0 {
 			break
 		}
-		if k.signal(ctx, rung.sig, rung.roots) == 0 {
+		k.told = nil
+		if k.signal(ctx, rung.sig, rung.roots); len(k.told) == 0 {
 			continue // in vain for all: there is nothing to wait for
 		}
 		if err := k.wait(ctx, rung.sig); err != nil {
@@ -82,10 +83,8 @@ func (k *hunt) living() []*quarry {
 	return out
 }
 
-// signal sends sig to those whom it may help, and has not been sent it, and
-// says how many these were.
-func (k *hunt) signal(ctx context.Context, sig int, roots bool) int {
-	sent := 0
+// signal sends sig to those whom it may help, and who were not sent it before.
+func (k *hunt) signal(ctx context.Context, sig int, roots bool) {
 	for _, q := range k.living() {
 		if roots && !q.root || q.got == sig || q.vain(sig) != "" {
 			continue
@@ -101,17 +100,21 @@ func (k *hunt) signal(ctx context.Context, sig int, roots bool) int {
 			continue
 		}
 		q.got = sig
-		sent++
+		k.told = append(k.told, q)
 		k.say("%s to %s", k.rung, named(q.Process))
 		if sig != sigKILL && q.Stopped() {
 			// A stopped process holds the signal until it goes on.
 			_ = k.act.Signal(ctx, q.ID, sigCONT)
 		}
 	}
-	return sent
 }
 
-// wait gives all of them time to end. Children that are forked meanwhile get
+// toFollow is how long those who were not signalled may take to follow the last
+// one that was: children are cancelled, or notice that their parent is gone.
+const toFollow = 300 * time.Millisecond
+
+// wait gives those who were signalled time to end, and the others the little
+// that it takes to follow them. Children that are forked meanwhile get
 // the last rung's signal at once, that of the others when their rung comes.
 func (k *hunt) wait(ctx context.Context, sig int) error {
 	grace := k.req.Grace
@@ -119,10 +122,17 @@ func (k *hunt) wait(ctx context.Context, sig int) error {
 		grace = max(grace, 2*time.Second) // nothing is left to try: only the kernel's own work
 	}
 	deadline := time.Now().Add(grace)
+	deserted := false // of those who were signalled, nobody is left
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		k.look(ctx)
 		if k.discover(ctx) && sig == sigKILL {
 			k.signal(ctx, sig, false)
+		}
+		if !deserted && !slices.ContainsFunc(k.told, func(q *quarry) bool { return !q.done }) {
+			deserted = true
+			if follow := time.Now().Add(toFollow); follow.Before(deadline) {
+				deadline = follow
+			}
 		}
 		left := time.Until(deadline)
 		if len(k.living()) == 0 || left <= 0 {

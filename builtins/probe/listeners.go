@@ -38,7 +38,7 @@ type Listener struct {
 // connections; else /proc/PID/net is read. Errors: fs.ErrPermission.
 func Listeners(ctx context.Context, h Host, addrs []string) ([]Listener, error) {
 	rows, err := listening(ctx, h)
-	Cover(ctx, "listeners", 0, err, remedyAttach(ctx, h, -1))
+	Cover(ctx, "listeners", 0, err, Remedy(ctx, h, -1))
 	if err != nil {
 		return nil, fmt.Errorf("listeners: %w", err)
 	}

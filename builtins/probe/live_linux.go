@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -42,6 +43,9 @@ func (l *Live) open() error {
 	if l.self && !l.root.procfs {
 		return errors.New("not a proc filesystem")
 	}
+	if err := l.root.holdsProcesses(); err != nil {
+		return err
+	}
 
 	probe, err := unix.Openat2(l.root.fd, ".", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: beneath})
 	if err == nil {
@@ -51,6 +55,26 @@ func (l *Live) open() error {
 	}
 	l.clock = l.readClock()
 	return nil
+}
+
+// holdsProcesses refuses a directory in which no process could ever be found:
+// there, every question would be answered "none", which exonerates.
+func (r *procRoot) holdsProcesses() error {
+	for {
+		names, err := r.dir.Readdirnames(64)
+		for _, n := range names {
+			if pid, err := strconv.Atoi(n); err == nil && pid > 0 {
+				_, err := r.dir.Seek(0, io.SeekStart)
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return errors.New("no /proc: it has no numbered directory")
+		}
+		if err != nil {
+			return unwrapPath(err)
+		}
+	}
 }
 
 // ReadFile reads a file below the proc directory, to its end: `children` comes

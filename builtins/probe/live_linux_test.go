@@ -557,6 +557,9 @@ func TestLiveReadsFilesLargerThanItsBuffer(t *testing.T) {
 	if err := os.WriteFile(dir+"/big", []byte(want), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(dir+"/1", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	l := live(t, LiveOptions{Proc: dir})
 	for _, size := range []int{0, 1, 100, 1 << 17} {
 		if b, err := l.ReadFile(t.Context(), "big", make([]byte, size)); err != nil || string(b) != want {
@@ -565,6 +568,19 @@ func TestLiveReadsFilesLargerThanItsBuffer(t *testing.T) {
 	}
 	if b, err := live(t, LiveOptions{}).ReadFile(t.Context(), "self/status", make([]byte, 7)); err != nil || !strings.Contains(string(b), "ctxt_switches") {
 		t.Errorf("status through a small buffer: %q, %v", b, err)
+	}
+}
+
+// In a directory without processes every question would be answered "none".
+func TestWhatHoldsNoProcessIsNoProc(t *testing.T) {
+	for _, dir := range []string{t.TempDir(), "/etc"} {
+		_, err := NewLive(LiveOptions{Proc: dir})
+		if want := "open " + dir + ": no /proc: it has no numbered directory"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if _, err := live(t, LiveOptions{Proc: "/proc"}).ReadDir(t.Context(), "."); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -265,7 +265,7 @@ func (t *lockTable) of(ctx context.Context, pid int) []lockedFD {
 	var fds []lockedFD
 	names, err := t.host.ReadDir(ctx, fmt.Sprintf("%d/fd", pid))
 	if err != nil && !Gone(err) {
-		Cover(ctx, "locks", pid, err, remedyAttach(ctx, t.host, -1))
+		Cover(ctx, "locks", pid, err, Remedy(ctx, t.host, -1))
 	}
 	for _, name := range names {
 		link, err := t.host.Readlink(ctx, fmt.Sprintf("%d/fd/%s", pid, name))

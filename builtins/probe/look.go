@@ -80,7 +80,7 @@ func look(ctx context.Context, h Host, r *Reading) {
 	if err == nil {
 		r.Sockets, r.HasSockets = socks, true
 	}
-	Cover(ctx, "ss", pid, err, remedyAttach(ctx, h, r.Process.UID))
+	Cover(ctx, "ss", pid, err, Remedy(ctx, h, r.Process.UID))
 }
 
 // pipeFills asks for the pipes that can explain a wait: standard input and
@@ -109,7 +109,7 @@ func pipeFills(ctx context.Context, h Host, r *Reading) map[int]PipeFill {
 		if fill, err := h.Pipe(ctx, pid, fd); err == nil {
 			fills[fd.Num] = fill
 		} else {
-			Cover(ctx, "pipes", pid, err, remedyAttach(ctx, h, r.Process.UID))
+			Cover(ctx, "pipes", pid, err, Remedy(ctx, h, r.Process.UID))
 		}
 	}
 	return fills

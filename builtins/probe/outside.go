@@ -20,7 +20,7 @@ func OutsidePeers(ctx context.Context, h Host, socks []*Socket) error {
 		}
 	}
 	if err := peerInodes(ctx, h, open); err != nil {
-		Cover(ctx, "ss", 0, err, remedyAttach(ctx, h, -1))
+		Cover(ctx, "ss", 0, err, Remedy(ctx, h, -1))
 		return fmt.Errorf("peers outside: %w", err)
 	}
 	want := map[string]bool{}
@@ -86,7 +86,7 @@ func peerInodes(ctx context.Context, h Host, socks []*Socket) error {
 // Errors: fs.ErrPermission, fs.ErrNotExist when nsPID is gone.
 func Ownerless(ctx context.Context, h Host, nsPID int, ports []int) ([]Socket, error) {
 	all, err := netTCP(ctx, h, nsPID)
-	Cover(ctx, "ss", nsPID, err, remedyAttach(ctx, h, -1))
+	Cover(ctx, "ss", nsPID, err, Remedy(ctx, h, -1))
 	if err != nil {
 		return nil, fmt.Errorf("ownerless sockets: %w", err)
 	}

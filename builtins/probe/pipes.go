@@ -145,7 +145,7 @@ func fillOf(ctx context.Context, h Host, p *Pipe) *PipeFill {
 			return &fill
 		}
 		if !Gone(err) || errors.Is(err, ErrTimeout) {
-			Cover(ctx, "pipes", ref.PID, err, remedyAttach(ctx, h, -1))
+			Cover(ctx, "pipes", ref.PID, err, Remedy(ctx, h, -1))
 		}
 	}
 	return nil

@@ -99,6 +99,22 @@ func TestKillEndsOneTreeRootFirstAndSparesTheOther(t *testing.T) {
 	}
 }
 
+// The root heeds SIGINT at once; its child ignores that, and nobody waits to see
+// whether it will change its mind.
+func TestKillGoesOnWhenThoseItSignalledAreGone(t *testing.T) {
+	t.Parallel()
+	h := live(t)
+	tree := boot(t, h, "sleep(ignore-int)")
+	began := time.Now()
+	report := kill(t, h, probe.KillRequest{Targets: tree, Grace: 30 * time.Second})
+	if len(report.Ended) != 2 || report.Ended[0].Rung != "SIGINT" || report.Ended[1].Rung != "SIGTERM" {
+		t.Errorf("report %+v", report)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("took %v: waited for the grace of a rung on which nobody was left", took)
+	}
+}
+
 func TestKillFindsChildrenThatNobodyNamed(t *testing.T) {
 	t.Parallel()
 	h := live(t)

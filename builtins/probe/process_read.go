@@ -27,7 +27,7 @@ func ReadProcess(ctx context.Context, h Host, pid int) (Process, error) {
 func (p *Process) cover(ctx context.Context, h Host, unknown error) {
 	remedy := ""
 	if Denied(unknown) {
-		remedy = remedyAttach(ctx, h, p.UID)
+		remedy = Remedy(ctx, h, p.UID)
 	}
 	Cover(ctx, "ps", p.PID, unknown, remedy)
 }
@@ -122,11 +122,12 @@ func stillThere(ctx context.Context, h Host, id ID) bool {
 // actor: then its child is an actor or Python, and it is Python.
 func startsActors(init, child *Process) bool {
 	return init.Actor.Population != "" ||
-		child.Actor.Population != "" && isPython(init) && child.SID == init.SID
+		child.Actor.Population != "" && init.Python() && child.SID == init.SID
 }
 
-// isPython reports whether a process runs a Python interpreter.
-func isPython(p *Process) bool {
+// Python reports whether the process runs a Python interpreter, as far as its
+// program, command line and name say.
+func (p *Process) Python() bool {
 	names := []string{p.Exe, p.Comm}
 	if len(p.Args) > 0 {
 		names = append(names, p.Args[0])

@@ -36,7 +36,8 @@ type PSQuery struct {
 // It reads the command line of every process (about 12 µs each); with PIDs and
 // no Match and no All only those of the tree. A pid of PIDs that is not there
 // is an error that names it and is fs.ErrNotExist; the processes that were
-// found come with it.
+// found come with it. So is, with Relatives, init or a thread of the kernel:
+// their tree is the whole machine.
 //
 // Source: /proc/PID/{cmdline,stat,status,cgroup,exe,ns/net}, task/TID/children.
 func PS(ctx context.Context, h Host, q PSQuery) ([]Process, error) {
@@ -122,6 +123,13 @@ func (s *search) byPID(ctx context.Context) error {
 			continue
 		}
 		p, err := s.read(ctx, pid)
+		if err == nil && s.q.Relatives {
+			if why := s.noTree(ctx, p); why != "" {
+				delete(s.found, pid)
+				errs = append(errs, fmt.Errorf("process %d is %s: choose a process of one tree", pid, why))
+				continue
+			}
+		}
 		switch {
 		case Gone(err):
 			errs = append(errs, fmt.Errorf("no process %d: %w", pid, err))
@@ -132,6 +140,19 @@ func (s *search) byPID(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// noTree says why what hangs below p is no tree that somebody could mean, but
+// the whole machine or the kernel; "" when it is one. In a container init may
+// be the very program.
+func (s *search) noTree(ctx context.Context, p *Process) string {
+	if life, err := readLife(ctx, s.h, p.PID); err == nil && life.Kernel {
+		return "a thread of the kernel"
+	}
+	if p.PID == 1 && p.Actor.Population == "" && !p.Python() {
+		return "init, above all others"
+	}
+	return ""
 }
 
 // processOf returns the process that a thread id belongs to. /proc answers for
@@ -239,7 +260,7 @@ func treeRoot(line []*Process) *Process {
 }
 
 func mayHaveStarted(p, child *Process) bool {
-	return p.SID == child.SID && (p.PGID == child.PGID || p.Actor.Population != "" || isPython(p))
+	return p.SID == child.SID && (p.PGID == child.PGID || p.Actor.Population != "" || p.Python())
 }
 
 // descend adds all descendants, a generation at a time. Ours are left out with
@@ -255,7 +276,7 @@ func (s *search) descend(ctx context.Context, root *Process) {
 		abreast(ctx, len(parents), func(ctx context.Context, i int) {
 			var err error
 			if children[i], err = s.kin.children(ctx, parents[i]); err != nil && !Gone(err) {
-				Cover(ctx, "ps", parents[i], err, remedyAttach(ctx, s.h, -1))
+				Cover(ctx, "ps", parents[i], err, Remedy(ctx, s.h, -1))
 			}
 		})
 		parents = s.addAll(ctx, slices.Concat(children...))

@@ -95,6 +95,32 @@ func TestPSNamesThePidThatIsNotThere(t *testing.T) {
 	}
 }
 
+// What hangs below these is the machine.
+func TestPSTakesNeitherInitNorTheKernelForATree(t *testing.T) {
+	h := aTree()
+	h.files["2/stat"] = strings.Replace(h.files["2/stat"], " 4194304 ", " 2129984 ", 1) // PF_KTHREAD
+	for pid, want := range map[int]string{
+		1: "ps: process 1 is init, above all others: choose a process of one tree",
+		2: "ps: process 2 is a thread of the kernel: choose a process of one tree",
+	} {
+		got, err := PS(t.Context(), h, PSQuery{PIDs: []int{pid}, Relatives: true})
+		if err == nil || err.Error() != want || len(got) != 0 {
+			t.Errorf("pid %d: %v, %v; want %s", pid, got, err, want)
+		}
+		// To look at it alone is another thing.
+		if got, err := PS(t.Context(), h, PSQuery{PIDs: []int{pid}}); err != nil || len(got) != 1 {
+			t.Errorf("pid %d alone: %v, %v", pid, got, err)
+		}
+	}
+	// In a container init may be the program.
+	h = newTiny()
+	h.add("1 0 S python3 app.py", 1)
+	h.add("7 1 S _subactor[beta@7]", 1)
+	if got, err := PS(t.Context(), h, PSQuery{PIDs: []int{1}, Relatives: true}); err != nil || len(got) != 2 {
+		t.Errorf("a program that is init: %v, %v", got, err)
+	}
+}
+
 // With 60,000 processes this is the difference between 2 ms and a second.
 func TestPSByPidReadsOnlyTheTree(t *testing.T) {
 	h := aTree()

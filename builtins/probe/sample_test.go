@@ -93,10 +93,13 @@ func TestSampleOfOneMomentHasNoInterval(t *testing.T) {
 
 func TestSampleTellsNoLocksFromLocksThatCannotBeRead(t *testing.T) {
 	for world, want := range map[string]bool{
-		`100 1 S "python3 app.py"`:                               true,
-		"100 1 S \"python3 app.py\"\ndenied locks":               false,
-		"100 1 S x\nfile locks \"1: FLOCK nonsense\"":            false,
-		"100 1 S x\nlock FLOCK WRITE 100 fe:00:5 waiters=101,99": true,
+		`100 1 S "python3 app.py"`:                                              true,
+		"100 1 S \"python3 app.py\"\ndenied locks":                              true, // not asked: nobody waits for one
+		"100 1 S x syscall=flock:4":                                             true,
+		"100 1 S x syscall=flock:4\ndenied locks":                               false,
+		"100 1 S x wchan=0 syscall=denied\ndenied locks":                        false,
+		"100 1 S x syscall=flock:4\nfile locks \"1: FLOCK nonsense\"":           false,
+		"100 1 S x syscall=flock:4\nlock FLOCK WRITE 99 fe:00:5 waiters=101,99": true,
 	} {
 		if s := twoLooks(t, world); (s.Locks != nil) != want {
 			t.Errorf("%q: locks %v, want some or none %v", world, s.Locks, want)

@@ -61,7 +61,7 @@ func scan(ctx context.Context, h Host, q PSQuery) ([]int, error) {
 	}
 	picked = append(picked, pickByName(ctx, h, &q, sieve, nameless)...)
 	if hidden > 0 {
-		Cover(ctx, "ps", 0, fmt.Errorf("command lines of %d processes: %w", hidden, errHidden), remedyAttach(ctx, h, -1))
+		Cover(ctx, "ps", 0, fmt.Errorf("command lines of %d processes: %w", hidden, errHidden), Remedy(ctx, h, -1))
 	}
 	if stuck > 0 {
 		Cover(ctx, "ps", 0, fmt.Errorf("command lines of %d processes: %w", stuck, ErrTimeout), "")

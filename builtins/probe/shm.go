@@ -74,7 +74,7 @@ func sharedMemory(ctx context.Context, h Host, dir string) ([]Segment, error) {
 			return nil, err
 		}
 		if err != nil && !Gone(err) && uidOf(ctx, h, pid) == h.Clock().UID {
-			Cover(ctx, "shm", pid, err, remedyAttach(ctx, h, -1))
+			Cover(ctx, "shm", pid, err, Remedy(ctx, h, -1))
 			for i := range segments {
 				segments[i].Certain = false
 			}

@@ -49,6 +49,7 @@ const wedged = `
 type answers struct {
 	Procs    []probe.Process
 	Sample   *probe.Sample
+	Locks    []probe.Lock
 	Machine  probe.Machine
 	Coverage []probe.Coverage
 	Errors   string
@@ -59,10 +60,11 @@ func everything(t *testing.T, h probe.Host) (a answers) {
 	t.Helper()
 	ledger := &probe.Ledger{}
 	ctx := probe.WithLedger(context.Background(), ledger)
-	var errs [3]error
+	var errs [4]error
 	a.Procs, errs[0] = probe.PS(ctx, h, probe.PSQuery{Relatives: true})
 	a.Sample, errs[1] = probe.TakeSample(ctx, h, a.Procs, time.Second)
 	a.Machine, errs[2] = h.Machine(ctx)
+	a.Locks, errs[3] = probe.Locks(ctx, h)
 	a.Coverage, a.Errors = ledger.Rows(), fmt.Sprint(errs)
 	return a
 }

@@ -30,7 +30,7 @@ func Threads(ctx context.Context, h Host, pid int, fds []FD) ([]Thread, error) {
 	}
 	remedy := ""
 	if r.hidden || Denied(r.syscallErr) {
-		remedy = remedyAttach(ctx, h, r.uid)
+		remedy = Remedy(ctx, h, r.uid)
 	}
 	var wchanErr error
 	if r.hidden {

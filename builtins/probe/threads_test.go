@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,21 +104,32 @@ func TestRemediesCanBeTyped(t *testing.T) {
 		scope string
 		of    int
 		live  bool
+		caps  string // CapEff of ours
 		want  string
 	}{
-		{"Yama, our own process", 1000, "1\n", 1000, true, "sudo sysctl kernel.yama.ptrace_scope=0"},
-		{"Yama, another user's process", 1000, "1\n", 0, true, "sudo runbook …"},
-		{"no Yama, another user's process", 1000, "", 0, true, "sudo runbook …"},
-		{"root without the capability", 0, "", 1000, true, "add CAP_SYS_PTRACE: docker run --cap-add SYS_PTRACE …"},
-		{"a capture", 1000, "", 1000, false, "capture it again with more rights: sudo runbook capture …"},
+		{"Yama, our own process", 1000, "1\n", 1000, true, "", "sudo sysctl kernel.yama.ptrace_scope=0"},
+		{"Yama, another user's process", 1000, "1\n", 0, true, "", "sudo runbook run wedged-actor"},
+		{"no Yama, another user's process", 1000, "", 0, true, "", "sudo runbook run wedged-actor"},
+		{"Yama that lets nobody", 0, "3\n", 1000, true, "000001ffffffffff", "kernel.yama.ptrace_scope is 3: nobody may attach before a boot without it"},
+		{"root without the capability", 0, "", 1000, true, "00000000a80425fb", "give the container CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE), or try on the host itself"},
+		{"root with it", 0, "", 1000, true, "000001ffffffffff", "root may not either: a security module or a user namespace forbids it; try on the host itself"},
+		{"a capture", 1000, "", 1000, false, "", "capture it again with more rights: sudo runbook capture -o again.tgz"},
 	} {
 		h := newTiny()
 		h.clock.UID, h.clock.Live = c.uid, c.live
 		if c.scope != "" {
 			h.files["sys/kernel/yama/ptrace_scope"] = c.scope
 		}
-		if got := remedyAttach(t.Context(), h, c.of); got != c.want {
+		if c.caps != "" {
+			h.clock.PID = 77
+			h.files["77/status"] = "Name:\trunbook\nCapEff:\t" + c.caps + "\n"
+		}
+		got := Remedy(t.Context(), h, c.of)
+		if got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		if strings.Contains(got, "…") {
+			t.Errorf("%s: %q can't be typed as it stands", c.name, got)
 		}
 	}
 }

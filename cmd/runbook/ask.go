@@ -14,23 +14,31 @@ import (
 
 // asker asks on the terminal, when there is a person at it: both the question
 // and the answer must go through one.
-func (d *door) asker(ctx context.Context, r *runFlags, o *output) asker {
+func (d *door) asker(r *runFlags, o *output) asker {
 	errFile, ok := d.err.(*os.File)
 	if !ok || !isTerminal(d.in) || !isTerminal(errFile) || r.dryRun || r.from != "" || r.proc != "" {
 		return nil
 	}
-	return func(effect engine.Effect, step string, what event.View) (bool, error) {
-		o.terminal.Clear()
-		fmt.Fprintf(errFile, "\n%s needs the effect %s. It would hit exactly this:\n\n", step, effect)
-		if err := sink.Draw(errFile, what, r.terminal(errFile, false)); err != nil {
-			return false, err
+	return func(ctx context.Context, effect engine.Effect, step string, what event.View) (bool, error) {
+		// The terminal sink has drawn the question when the event of it came;
+		// a person whose stdout goes elsewhere has not seen it.
+		if !isTerminal(o.text) {
+			asked := event.Asked{Effect: string(effect), What: what}
+			if err := sink.DrawQuestion(errFile, step, asked, r.terminal(errFile, false)); err != nil {
+				return false, err
+			}
 		}
-		fmt.Fprintf(errFile, "\nGo ahead? [y/N] ")
-		return readYes(ctx, d.in)
+		fmt.Fprintf(errFile, "Go ahead? [y/N] ")
+		yes, err := readYes(ctx, d.in)
+		if err != nil {
+			fmt.Fprintln(errFile) // the line of the prompt has no other end
+		}
+		return yes, err
 	}
 }
 
-// readYes waits for one line, or for Ctrl-C. End of input is a no.
+// readYes waits for one line, or for the end of ctx: Ctrl-C, a deadline. End of
+// input is a no.
 func readYes(ctx context.Context, in io.Reader) (bool, error) {
 	type line struct {
 		text string

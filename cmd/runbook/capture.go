@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,9 @@ environment, no memory, no file contents; secrets in command lines are masked.`,
 			}
 			if !haveLinux {
 				return usage("capture needs Linux", "")
+			}
+			if info, err := os.Stat(file); err == nil && info.IsDir() {
+				return usage(fmt.Sprintf("capture: -o %s: it is a directory", file), "name a file in it: -o "+filepath.Join(file, "hang.tgz"))
 			}
 			params := map[string][]string{}
 			for name, text := range map[string]string{"match": match, "over": over} {
@@ -77,7 +81,7 @@ func (d *door) capture(file string, j job) error {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	recorder := probe.NewRecorder(lookOnly{host})
-	seen := &subjects{pids: map[int]bool{}}
+	seen := newSubjects()
 	f, err := b.runOn(ctx, recorder, j, seen, nil)
 	switch {
 	case err != nil:
@@ -86,13 +90,26 @@ func (d *door) capture(file string, j job) error {
 		d.code = engine.ExitCode(f, false)
 		return fmt.Errorf("capture: %w", context.Cause(ctx))
 	case len(seen.pids) == 0:
-		return &hinted{err: fmt.Errorf("capture: %s", cmp.Or(f.Reason, "no actor tree found")), hint: "choose one with --pid or --match", code: exitWrong}
+		none := &hinted{err: fmt.Errorf("capture: %s", cmp.Or(f.Reason, "no actor tree found")), code: exitWrong}
+		if len(j.Params["pid"])+len(j.Params["match"]) == 0 {
+			none.hint = "choose one with --pid or --match"
+		}
+		return none
 	}
 	meta := probe.SnapshotMeta{Tool: tool()}
 	keep := func(pid int) bool { return seen.pids[pid] }
 	size, err := writeNew(file, d.out, func(w io.Writer) error { return recorder.Save(w, meta, keep) })
-	if err != nil {
+	switch {
+	case isBrokenPipe(err) && file == "-":
+		return nil // `| head` has seen enough
+	case err != nil:
 		return fmt.Errorf("capture: %w", err)
+	}
+	if warning := seen.hidden(file); warning != "" {
+		fmt.Fprintf(d.err, "runbook: %s\n", warning)
+	}
+	if seen.onlyNames() {
+		d.code = exitWrong
 	}
 	fmt.Fprintf(d.err, "captured %d processes, %d kB: %s\n", len(seen.pids), (size+999)/1000, file)
 	if file != "-" {
@@ -106,10 +123,78 @@ type lookOnly struct{ probe.Host }
 
 func (lookOnly) Act() probe.Actor { return nil }
 
-// subjects is a sink that notes which processes a run spoke of.
-type subjects struct{ pids map[int]bool }
+// subjects is a sink that notes which processes a run spoke of, and what of
+// them could not be read.
+type subjects struct {
+	pids   map[int]bool
+	open   map[int]bool            // whose descriptors could be read
+	denied map[string]map[int]bool // by probe
+}
+
+func newSubjects() *subjects {
+	return &subjects{pids: map[int]bool{}, open: map[int]bool{}, denied: map[string]map[int]bool{}}
+}
+
+// descriptors is the probe on which most others stand: sockets, pipes and epoll
+// sets are found through it.
+const descriptors = "fds"
+
+func (s *subjects) cover(c *event.Coverage) {
+	switch {
+	case c.Probe == descriptors && c.Status == "read":
+		s.open[c.PID] = true
+	case c.Status == "denied" || c.Status == "timeout":
+		if s.denied[c.Probe] == nil {
+			s.denied[c.Probe] = map[int]bool{}
+		}
+		s.denied[c.Probe][c.PID] = true
+	}
+}
+
+// onlyNames reports whether the capture holds no more than who is there: with
+// that, no diagnosis is made.
+func (s *subjects) onlyNames() bool {
+	blind := false
+	for pid := range s.pids {
+		if s.open[pid] {
+			return false
+		}
+		blind = blind || s.denied[descriptors][pid]
+	}
+	return blind
+}
+
+// hidden says in one line what a capture lacks, and how to get it; "" when it
+// lacks nothing.
+func (s *subjects) hidden(file string) string {
+	of := map[int]bool{}
+	var probes []string
+	for probe, pids := range s.denied {
+		lacks := false
+		for pid := range pids {
+			if s.pids[pid] {
+				of[pid], lacks = true, true
+			}
+		}
+		if lacks {
+			probes = append(probes, probe)
+		}
+	}
+	if len(probes) == 0 {
+		return ""
+	}
+	slices.Sort(probes)
+	text := fmt.Sprintf("not in the capture, of %d of %d processes: %s (could not be read)", len(of), len(s.pids), strings.Join(probes, ", "))
+	if os.Geteuid() != 0 {
+		text += "; with more rights: sudo runbook capture -o " + file
+	}
+	return text
+}
 
 func (s *subjects) Write(e event.Event) error {
+	if e.Covered != nil {
+		s.cover(e.Covered)
+	}
 	note := func(x *event.Subject) {
 		if x != nil && x.Type == "process" {
 			s.pids[x.PID] = true
@@ -140,7 +225,8 @@ func (s *subjects) Close() error { return nil }
 func writeNew(name string, stdout io.Writer, write func(io.Writer) error) (size int64, err error) {
 	if name == "-" {
 		w := &counting{w: stdout}
-		return w.n, write(w)
+		err := write(w)
+		return w.n, err
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
@@ -153,9 +239,12 @@ func writeNew(name string, stdout io.Writer, write func(io.Writer) error) (size 
 	}()
 	buf := bufio.NewWriter(f)
 	w := &counting{w: buf}
-	err = errors.Join(write(w), buf.Flush(), f.Sync())
-	if err = errors.Join(err, f.Close()); err != nil {
-		return 0, err
+	// The first error only: on a full disk each of these has the same to say.
+	for _, do := range []func() error{func() error { return write(w) }, buf.Flush, f.Sync, f.Close} {
+		if err = do(); err != nil {
+			f.Close()
+			return 0, err
+		}
 	}
 	return w.n, os.Rename(f.Name(), name)
 }

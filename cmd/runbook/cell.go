@@ -64,7 +64,32 @@ type failure struct {
 	Text string `json:"text"`
 	Hint string `json:"hint,omitempty"`
 	Code int    `json:"code"`
+
+	NoRecipe bool `json:"no_recipe,omitempty"` // it is an engine.ErrNoRecipe
 }
+
+func newFailure(err error) *failure {
+	text, hint, code := explain(err)
+	return &failure{Text: text, Hint: hint, Code: code, NoRecipe: errors.Is(err, engine.ErrNoRecipe)}
+}
+
+// err is the error as the cell had it, as far as we must tell errors apart.
+func (f *failure) err() error {
+	var err error = errors.New(f.Text)
+	if f.NoRecipe {
+		err = &worded{f.Text, engine.ErrNoRecipe}
+	}
+	return &hinted{err: err, hint: f.Hint, code: f.Code}
+}
+
+// worded is an error of a kind that is known here, in the words of the cell.
+type worded struct {
+	text string
+	kind error
+}
+
+func (w *worded) Error() string { return w.text }
+func (w *worded) Unwrap() error { return w.kind }
 
 type question struct {
 	Effect engine.Effect `json:"effect"`
@@ -98,7 +123,10 @@ func openCell(roots []root) (*cell, error) {
 	}
 	c := &cell{cmd: exec.Command(exe, "confined"), stderr: &head{max: 16 << 10}}
 	c.cmd.Args[0] = "runbook"
-	c.cmd.Env = append(os.Environ(), confinedEnv+"=1", "GOTRACEBACK=none")
+	c.cmd.Env = append(os.Environ(), confinedEnv+"=1")
+	for name, value := range confinedOnly {
+		c.cmd.Env = append(c.cmd.Env, name+"="+value)
+	}
 	c.cmd.ExtraFiles = []*os.File{write}
 	c.cmd.Stderr = c.stderr
 	// Its own group: Ctrl-C reaches us, and we pass it on, so that the cell
@@ -139,7 +167,7 @@ func (c *cell) next() (reply, error) {
 		return reply{}, fmt.Errorf("confined process: %w", err)
 	}
 	if r.Failed != nil {
-		return r, &hinted{err: errors.New(r.Failed.Text), hint: r.Failed.Hint, code: r.Failed.Code}
+		return r, r.Failed.err()
 	}
 	return r, nil
 }
@@ -159,7 +187,7 @@ func (c *cell) death() error {
 func causeOfDeath(stderr string, err error) string {
 	for _, s := range []string{
 		"out of memory", "cannot allocate memory", "cannot map pages", "failed to reserve",
-		"failed to create new OS thread", "stack overflow", "stack exceeds", "mmap", "arena",
+		"failed to create new OS thread", "pthread_create failed", "stack overflow", "stack exceeds", "mmap", "arena",
 		"makeslice: len out of range", "failed to commit",
 	} {
 		if strings.Contains(stderr, s) {
@@ -231,8 +259,10 @@ func (c *cell) run(ctx context.Context, j job, out event.Sink, ask asker) (event
 	if err := c.send(order{Run: &j}); err != nil {
 		return story.close(ctx, err)
 	}
+	hush := func() {}
 	for {
 		r, err := c.next()
+		hush() // whatever it says now, it no longer asks
 		switch {
 		case err != nil:
 			return story.close(ctx, err)
@@ -241,19 +271,33 @@ func (c *cell) run(ctx context.Context, j job, out event.Sink, ask asker) (event
 		case r.Finished != nil:
 			return *r.Finished, nil
 		case r.Ask != nil:
-			var a answer
-			if ask == nil {
-				a.Error = "nobody can be asked"
-			} else if yes, err := ask(r.Ask.Effect, r.Ask.Step, r.Ask.What); err != nil {
-				a.Error = err.Error()
-			} else {
-				a.Yes = yes
-			}
-			if err := c.send(order{Answer: &a}); err != nil {
-				return story.close(ctx, err)
-			}
+			hush = c.ask(ctx, ask, r.Ask)
 		}
 	}
+}
+
+// ask puts the cell's question to a person, and their answer to the cell, while
+// the caller listens on: a cell whose time is over does not wait for answers.
+// The function that it returns takes the question back and returns when nobody
+// is asked any more.
+func (c *cell) ask(ctx context.Context, ask asker, q *question) (hush func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		var a answer
+		if ask == nil {
+			a.Error = "nobody can be asked"
+		} else if yes, err := ask(ctx, q.Effect, q.Step, q.What); err != nil {
+			a.Error = err.Error()
+		} else {
+			a.Yes = yes
+		}
+		if ctx.Err() == nil {
+			_ = c.orders.Encode(order{Answer: &a}) // of a cell that is dead the caller hears
+		}
+	}()
+	return func() { cancel(); <-asked }
 }
 
 // cellGrace is what a cell gets to close its run: the engine's own patience

@@ -84,11 +84,12 @@ func TestTheStreamOfADeadCellIsClosed(t *testing.T) {
 func TestCauseOfDeath(t *testing.T) {
 	exit := errors.New("exit status 2")
 	for stderr, want := range map[string]string{
-		"fatal error: runtime: out of memory\n\ngoroutine 1 [running]:":                      outOfMemory,
-		"runtime: failed to create new OS thread (have 9 already; errno=11)\nfatal error: x": outOfMemory,
-		"fatal error: runtime: cannot allocate memory":                                       outOfMemory,
-		"runtime: goroutine stack exceeds 1000000000-byte limit\nfatal error: stack":         outOfMemory,
-		"panic: index out of range [3]\n\ngoroutine 1 [running]:":                            "the confined process died: panic: index out of range [3]",
+		"fatal error: runtime: out of memory\n\ngoroutine 1 [running]:":                        outOfMemory,
+		"runtime: failed to create new OS thread (have 9 already; errno=11)\nfatal error: x":   outOfMemory,
+		"runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort": outOfMemory,
+		"fatal error: runtime: cannot allocate memory":                                         outOfMemory,
+		"runtime: goroutine stack exceeds 1000000000-byte limit\nfatal error: stack":           outOfMemory,
+		"panic: index out of range [3]\n\ngoroutine 1 [running]:":                              "the confined process died: panic: index out of range [3]",
 		"": "the confined process died: exit status 2",
 	} {
 		if got := causeOfDeath(stderr, exit); got != want {

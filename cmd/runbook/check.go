@@ -36,7 +36,7 @@ func (d *door) checkVerb() *cobra.Command {
 				return d.printJSON(all)
 			}
 			for _, p := range all {
-				fmt.Fprintln(d.out, printable(p.String()))
+				fmt.Fprintln(d.stdout(), printable(p.String()))
 			}
 			return nil
 		},

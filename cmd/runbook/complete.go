@@ -39,7 +39,8 @@ func (d *door) completeRun(cmd *cobra.Command, args []string, word string) ([]st
 		for _, f := range flags {
 			f.VisitAll(func(x *pflag.Flag) {
 				if !x.Hidden {
-					out = append(out, "--"+x.Name+"\t"+x.Usage)
+					_, text := pflag.UnquoteUsage(x)
+					out = append(out, "--"+x.Name+"\t"+text)
 				}
 			})
 		}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -61,9 +64,39 @@ func parseConfig(name string, b []byte) (config, error) {
 		}
 	case errors.As(err, &syntax):
 		row, col := syntax.Position()
-		return c, &hinted{err: fmt.Errorf("%s:%d:%d: %s", name, row, col, syntax.Error()), code: exitUsage}
+		return c, &hinted{err: fmt.Errorf("%s:%d:%d: %s", name, row, col, mistyped(syntax)), code: exitUsage}
 	case err != nil:
 		return c, &hinted{err: fmt.Errorf("%s: %w", name, err), code: exitUsage}
 	}
-	return c, nil
+	return c, c.check(name)
+}
+
+// check refuses what no flag would take, in the words of the file.
+func (c *config) check(name string) error {
+	wrong := func(format string, a ...any) error {
+		return &hinted{err: fmt.Errorf("%s: "+format, append([]any{name}, a...)...), code: exitUsage}
+	}
+	switch {
+	case !slices.Contains([]string{"", "auto", "always", "never"}, c.Color):
+		return wrong("color = %q: want auto, always or never", c.Color)
+	case c.Width != 0 && (c.Width < 20 || c.Width > 400):
+		return wrong("width = %d: want 20 to 400", c.Width)
+	case !slices.Contains([]string{"", "fault", "warn"}, c.FailOn):
+		return wrong("fail_on = %q: want fault or warn", c.FailOn)
+	}
+	return nil
+}
+
+var wrongType = regexp.MustCompile(`cannot decode TOML (\w+) into .* of type (\w+)`)
+
+// mistyped says what is wrong at a place of the file without the names of our
+// types.
+func mistyped(e *toml.DecodeError) string {
+	text := strings.TrimPrefix(e.Error(), "toml: ")
+	m := wrongType.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	want := map[string]string{"string": "text in quotes", "int": "a whole number", "bool": "true or false"}[m[2]]
+	return strings.TrimPrefix(fmt.Sprintf("%s: want %s, not the %s there", strings.Join(e.Key(), "."), cmp.Or(want, m[2]), m[1]), ": ")
 }

@@ -16,6 +16,10 @@ import (
 // RLIMIT_DATA and GOMEMLIMIT were tried instead; both let a big slice through.
 // Only the soft limit: programs that we start get the old one back (see
 // freely).
+//
+// A program that links libc (which CGO_ENABLED=1 does, where there is a C
+// compiler) gets its threads from there, each with a stack of some megabytes
+// that is reserved and hardly used: room for these comes on top.
 func limitMemory(n uint64) error {
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -30,12 +34,26 @@ func limitMemory(n uint64) error {
 		return fmt.Errorf("limit memory: %w", err)
 	}
 	unlimited = l
-	l.Cur = min(l.Max, pages*uint64(os.Getpagesize())+n)
+	l.Cur = min(l.Max, pages*uint64(os.Getpagesize())+n+roomForThreads())
 	if err := unix.Setrlimit(unix.RLIMIT_AS, &l); err != nil {
 		return fmt.Errorf("limit memory: %w", err)
 	}
 	limited = &l
 	return nil
+}
+
+// roomForThreads is what the stacks of the threads that we may yet start
+// reserve. Go's own come out of its heap.
+func roomForThreads() uint64 {
+	if !linksC {
+		return 0
+	}
+	const threads = 48 // reads that are stuck keep one each; a sweep of all processes has a dozen
+	var stack unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_STACK, &stack); err != nil || stack.Cur > 64<<20 {
+		stack.Cur = 8 << 20 // pthread_create(3): with no limit a default of a few megabytes
+	}
+	return threads * stack.Cur
 }
 
 var (

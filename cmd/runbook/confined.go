@@ -18,6 +18,11 @@ import (
 // types it, and `runbook help` is for what people type.
 const confinedEnv = "RUNBOOK_CONFINED"
 
+// confinedOnly is the environment of a cell besides its parent's. A stack trace
+// tells a user nothing. Where libc is linked, each thread would reserve 64 or
+// 128 MB of addresses for a malloc of its own, which its limit would count.
+var confinedOnly = map[string]string{"GOTRACEBACK": "none", "MALLOC_ARENA_MAX": "1"}
+
 // beConfined serves a kitchen to the process that started us, and then does
 // not return. See cell.
 func beConfined() {
@@ -25,7 +30,9 @@ func beConfined() {
 		return
 	}
 	os.Unsetenv(confinedEnv) // not for the programs that we start
-	os.Unsetenv("GOTRACEBACK")
+	for name := range confinedOnly {
+		os.Unsetenv(name)
+	}
 	out := os.NewFile(3, "replies")
 	if out == nil {
 		os.Exit(exitUsage)
@@ -98,8 +105,7 @@ func serve(in io.Reader, out io.Writer) int {
 			r.Finished = &f
 		}
 		if err != nil {
-			text, hint, code := explain(err)
-			r = reply{Failed: &failure{Text: text, Hint: hint, Code: code}}
+			r = reply{Failed: newFailure(err)}
 		}
 		if s.say(r) != nil {
 			return exitWrong
@@ -114,11 +120,17 @@ func (s *server) say(r reply) error {
 	return s.replies.Encode(r)
 }
 
-func (s *server) ask(effect engine.Effect, step string, what event.View) (bool, error) {
+func (s *server) ask(ctx context.Context, effect engine.Effect, step string, what event.View) (bool, error) {
 	if err := s.say(reply{Ask: &question{Effect: effect, Step: step, What: what}}); err != nil {
 		return false, err
 	}
-	o, ok := <-s.orders
+	var o order
+	var ok bool
+	select {
+	case o, ok = <-s.orders:
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
 	switch {
 	case !ok || o.Answer == nil:
 		return false, errors.New("nobody answered")

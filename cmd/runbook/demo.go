@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +19,7 @@ func (d *door) demoVerb() *cobra.Command {
 	var over string
 	var names []string
 	list := ""
-	for _, s := range scenarios("") {
+	for _, s := range scenarios() {
 		names = append(names, s.name)
 		list += fmt.Sprintf("  %-14s %s\n", s.name, s.title)
 	}
@@ -60,26 +59,20 @@ Scenarios:
 }
 
 func (d *door) demo(name string, r *runFlags, over string, keep bool) error {
-	if _, err := findScenario(name, ""); err != nil {
+	p, err := findScenario(name)
+	if err != nil {
 		return err
 	}
 	if !haveLinux {
 		return usage("demo needs Linux", "")
 	}
-	dir, err := os.MkdirTemp("", "runbook-demo-")
-	if err != nil {
-		return fmt.Errorf("demo: %w", err)
-	}
-	if !keep {
-		defer os.RemoveAll(dir)
-	}
-	p, err := findScenario(name, dir)
-	if err != nil {
-		return err
-	}
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	tree, err := plantTree(ctx, p, keep)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		d.code = codeOfCause(cause) // nothing has begun of which there were something to say
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

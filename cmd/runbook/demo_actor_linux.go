@@ -131,8 +131,12 @@ func (l *loop) play(a role) {
 	}
 	// The children stand once they have read theirs.
 	report := ready(len(a.Children))
+	var mine, yours int
 	if a.Does == locks {
-		check(flock(a.Mine))
+		// Both now: who planted us may take the files away once we have said that
+		// we stand.
+		mine, yours = must(openFile(a.Mine)), must(openFile(a.Yours))
+		check(flock(mine))
 	}
 	if a.Does != serves && parent >= 0 {
 		// Registered, but nobody waits: the mask that trio leaves behind.
@@ -150,7 +154,7 @@ func (l *loop) play(a role) {
 		}
 	case locks:
 		check(exactly(parent, greeting)) // the order to begin: now everybody holds one
-		check(flock(a.Yours))
+		check(flock(yours))
 	case stops:
 		check(unix.Kill(os.Getpid(), unix.SIGSTOP))
 	case dies:
@@ -259,13 +263,13 @@ func exactly(fd, n int) error {
 	return nil
 }
 
-// flock locks the file at path; the descriptor, and so the lock, is kept for
-// the life of the process.
-func flock(path string) error {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return err
-	}
+// openFile opens a file that lies in the memory of who planted us.
+func openFile(path string) (int, error) {
+	return unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+}
+
+// flock locks an open file for the life of the process.
+func flock(fd int) error {
 	for {
 		if err := unix.Flock(fd, unix.LOCK_EX); err != unix.EINTR {
 			return err

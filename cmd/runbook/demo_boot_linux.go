@@ -39,6 +39,15 @@ func plantTree(ctx context.Context, p planted, keep bool) (*liveTree, error) {
 		unix.Close(ready[1])
 		return nil, fmt.Errorf("pipe: %w", err)
 	}
+	var files lockFiles
+	defer files.close()
+	top, err := p.root.withFiles(files.path)
+	if err != nil {
+		unix.Close(ready[1])
+		unix.Close(life[0])
+		unix.Close(life[1])
+		return nil, err
+	}
 	t := &liveTree{pids: map[string]int{}, pidfds: map[int]int{}, end: make(chan struct{})}
 	type started struct {
 		pid int
@@ -53,7 +62,7 @@ func plantTree(ctx context.Context, p planted, keep bool) (*liveTree, error) {
 		if keep {
 			keepFD = life[1]
 		}
-		pid, err := startActor(p.root, ready[1], life[0], keepFD, !keep, true)
+		pid, err := startActor(top, ready[1], life[0], keepFD, !keep, true)
 		unix.Close(ready[1])
 		unix.Close(life[0])
 		first <- started{pid, err}
@@ -87,6 +96,33 @@ func plantTree(ctx context.Context, p planted, keep bool) (*liveTree, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// lockFiles are the files that actors lock. They lie in memory and have no name
+// on any disk: however we end, and however a tree that was kept ends, nothing
+// stays behind. Actors open them through us while the tree boots.
+type lockFiles struct{ fds map[string]int }
+
+// path makes the file of that name when it is first asked for.
+func (l *lockFiles) path(name string) (string, error) {
+	fd, ok := l.fds[name]
+	if !ok {
+		var err error
+		if fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC); err != nil {
+			return "", fmt.Errorf("make %s: %w", name, err)
+		}
+		if l.fds == nil {
+			l.fds = map[string]int{}
+		}
+		l.fds[name] = fd
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd), nil
+}
+
+func (l *lockFiles) close() {
+	for _, fd := range l.fds {
+		unix.Close(fd)
+	}
 }
 
 func (t *liveTree) note(name string, pid int) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,7 +20,7 @@ import (
 // command line, the state of the main thread, and an interest set armed with
 // EPOLLONESHOT in which the deaf one does not wait for its parent.
 func TestAPlantedActorLooksLikeOne(t *testing.T) {
-	p, err := findScenario("wedged-actor", t.TempDir())
+	p, err := findScenario("wedged-actor")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +62,7 @@ func TestAPlantedActorLooksLikeOne(t *testing.T) {
 func TestATreeDoesNotOutliveItsDemo(t *testing.T) {
 	for scenario, actors := range map[string]int{"wedged-actor": 4, "sync-blocked": 4, "stopped": 4, "deadlock": 4, "orphan": 1} {
 		t.Run(scenario, func(t *testing.T) {
-			exe, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.Command(exe, "demo", scenario, "--over", "1m", "--no-record")
-			cmd.Args[0] = "runbook"
-			cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+			cmd := demo(t, scenario, "--over", "1m", "--no-record")
 			stderr, err := cmd.StderrPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -93,6 +89,92 @@ func TestATreeDoesNotOutliveItsDemo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Ctrl-C before the tree stands is no failure to boot.
+func TestADemoIsInterruptedWhileItBoots(t *testing.T) {
+	for s, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 143} {
+		t.Run(s.String(), func(t *testing.T) {
+			cmd := demo(t, "--no-record")
+			var said bytes.Buffer
+			cmd.Stderr = &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Process.Kill()
+			for deadline := time.Now().Add(10 * time.Second); len(childrenOf(cmd.Process.Pid)) == 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("it starts nobody")
+				}
+			}
+			_ = cmd.Process.Signal(s)
+			_ = cmd.Wait()
+			if got := cmd.ProcessState.ExitCode(); got != code {
+				t.Errorf("exit %d, want %d", got, code)
+			}
+			if strings.Contains(said.String(), "runbook:") {
+				t.Errorf("it said %q", said.String())
+			}
+		})
+	}
+}
+
+// Whichever way a demonstration ends, and a tree that it left running, no file
+// stays behind.
+func TestADemoLeavesNoFiles(t *testing.T) {
+	temp := t.TempDir()
+	cmd := demo(t, "deadlock", "--keep", "--over", "10ms", "--no-record")
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%v: %s", err, said.String())
+	}
+	kept := regexp.MustCompile(`End it:  kill (\d+)`).FindStringSubmatch(said.String())
+	if kept == nil {
+		t.Fatalf("it said %q", said.String())
+	}
+	root, _ := strconv.Atoi(kept[1])
+	below := append(childrenOf(root), root)
+	_ = syscall.Kill(root, syscall.SIGKILL)
+	for _, pid := range below {
+		for deadline := time.Now().Add(10 * time.Second); lives(pid); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("pid %d outlives its root", pid)
+			}
+		}
+	}
+	if len(below) < 3 {
+		t.Errorf("%v: too small a tree", below)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// demo is this binary, with a demonstration to play.
+func demo(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, append([]string{"demo"}, args...)...)
+	cmd.Args[0] = "runbook"
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	return cmd
+}
+
+func childrenOf(pid int) (pids []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, name := range files {
+		b, _ := os.ReadFile(name)
+		for _, text := range strings.Fields(string(b)) {
+			child, _ := strconv.Atoi(text)
+			pids = append(pids, child)
+		}
+	}
+	return pids
 }
 
 // actorsOf finds the actors of a demo, adopted ones too: each holds the other

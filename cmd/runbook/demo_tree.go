@@ -22,13 +22,12 @@ type planted struct {
 type role struct {
 	Name     string `json:"name"`
 	Does     does   `json:"does"`
-	Mine     string `json:"mine,omitempty"`  // deadlock: the lock that it takes
-	Yours    string `json:"yours,omitempty"` // deadlock: the lock that it wants
+	Mine     string `json:"mine,omitempty"`  // deadlock: the file whose lock it takes
+	Yours    string `json:"yours,omitempty"` // deadlock: the file whose lock it wants
 	Children []role `json:"children,omitempty"`
 
-	Parent  int      `json:"parent,omitempty"`  // the parent's port on 127.0.0.1; 0 = the root
-	Orphans bool     `json:"orphans,omitempty"` // does not die with its parent
-	Program []string `json:"program,omitempty"` // the root's command line, instead of demo_app.py
+	Parent  int  `json:"parent,omitempty"`  // the parent's port on 127.0.0.1; 0 = the root
+	Orphans bool `json:"orphans,omitempty"` // does not die with its parent
 }
 
 // does is what an actor does after its parent greeted it.
@@ -44,13 +43,13 @@ const (
 )
 
 // scenarios lists what demo can plant, in the order in which help shows them.
-// dir is for the lock files of those that need some.
-func scenarios(dir string) []planted {
+// Files are named here only; plantTree makes them.
+func scenarios() []planted {
 	gamma := role{Name: "gamma", Does: serves}
 	tree := func(alpha, beta does) role {
 		return role{Name: "root", Does: serves, Children: []role{
-			{Name: "alpha", Does: alpha, Mine: dir + "/a.lock", Yours: dir + "/b.lock"},
-			{Name: "beta", Does: beta, Mine: dir + "/b.lock", Yours: dir + "/a.lock", Children: []role{gamma}},
+			{Name: "alpha", Does: alpha, Mine: "a.lock", Yours: "b.lock"},
+			{Name: "beta", Does: beta, Mine: "b.lock", Yours: "a.lock", Children: []role{gamma}},
 		}}
 	}
 	return []planted{
@@ -67,8 +66,8 @@ func scenarios(dir string) []planted {
 
 // findScenario returns the planted tree of that name. "stopped-consuming" is
 // the rule by which wedged-actor's culprit is found, and people try that word.
-func findScenario(name, dir string) (planted, error) {
-	all := scenarios(dir)
+func findScenario(name string) (planted, error) {
+	all := scenarios()
 	var names []string
 	for _, s := range all {
 		if s.name == name || name == "stopped-consuming" && s.name == "wedged-actor" {
@@ -77,6 +76,33 @@ func findScenario(name, dir string) (planted, error) {
 		names = append(names, s.name)
 	}
 	return planted{}, usage(fmt.Sprintf("demo: no scenario %q", name), hintNearest(name, names, "scenarios"))
+}
+
+// withFiles is a with the files that it and those below it lock, each named by
+// the path that path gives.
+func (a role) withFiles(path func(name string) (string, error)) (role, error) {
+	if a.Does != locks {
+		a.Mine, a.Yours = "", ""
+	}
+	for _, file := range []*string{&a.Mine, &a.Yours} {
+		if *file == "" {
+			continue
+		}
+		p, err := path(*file)
+		if err != nil {
+			return a, err
+		}
+		*file = p
+	}
+	below := make([]role, len(a.Children))
+	for i, c := range a.Children {
+		var err error
+		if below[i], err = c.withFiles(path); err != nil {
+			return a, err
+		}
+	}
+	a.Children = below
+	return a, nil
 }
 
 // count is how many processes the tree of a has.
@@ -99,10 +125,7 @@ func (a role) env() string {
 // argv is the command line: of an actor as tractor 0.1 starts it, of the root
 // as a user starts a program.
 func (a role) argv(uuid string) []string {
-	switch {
-	case a.Parent == 0 && a.Program != nil:
-		return a.Program
-	case a.Parent == 0:
+	if a.Parent == 0 {
 		return []string{"python3", "demo_app.py"}
 	}
 	return []string{

@@ -46,7 +46,7 @@ func (d *door) docsVerb() *cobra.Command {
 				return err
 			}
 			if raw {
-				_, err := fmt.Fprintln(d.out, strings.TrimSpace(text))
+				_, err := fmt.Fprintln(d.stdout(), strings.TrimSpace(text))
 				return err
 			}
 			text, err = markdown.Render(text, markdown.Options{Width: l.columns(d.out), Color: l.colored(d.out)})
@@ -71,7 +71,7 @@ func (d *door) docsOf(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return recipeDoc(r), nil
+	return recipeDoc(r, name), nil
 }
 
 func (d *door) docsIndex() (string, error) {
@@ -91,13 +91,14 @@ func (d *door) docsIndex() (string, error) {
 }
 
 // recipeDoc is the guidance of a recipe as one page: what the file says, its
-// flags, its steps.
-func recipeDoc(r *engine.Recipe) string {
+// flags, its steps. called is what the person called it, a name or a path: what
+// found it here finds it for run, too.
+func recipeDoc(r *engine.Recipe, called string) string {
 	var b strings.Builder
 	if !strings.HasPrefix(strings.TrimSpace(r.Doc), "# ") {
 		fmt.Fprintf(&b, "# %s\n\n", r.Title)
 	}
-	fmt.Fprintf(&b, "%s\n\n```sh\nrunbook run %s\n```\n", strings.TrimSpace(r.Doc), r.Name)
+	fmt.Fprintf(&b, "%s\n\n```sh\nrunbook run %s\n```\n", strings.TrimSpace(r.Doc), called)
 	if len(r.Params) > 0 {
 		b.WriteString("\n## Flags\n\n")
 		for _, p := range r.Params {
@@ -113,7 +114,11 @@ func recipeDoc(r *engine.Recipe) string {
 			b.WriteString(lowerHeadings(s.Guidance) + "\n")
 		}
 	}
-	fmt.Fprintf(&b, "\n*Source: %s, %s*\n", r.Origin, r.Path)
+	source := r.Path
+	if r.Origin != r.Path {
+		source = r.Origin + ", " + r.Path
+	}
+	fmt.Fprintf(&b, "\n*Source: %s*\n", source)
 	return b.String()
 }
 
@@ -136,7 +141,7 @@ func lowerHeadings(md string) string {
 func (d *door) page(text string) error {
 	pager := cmp.Or(d.conf.Pager, cmp.Or(os.Getenv("PAGER"), "less -R"))
 	if !isTerminal(d.out) || pager == "cat" || os.Getenv("TERM") == "dumb" {
-		_, err := fmt.Fprint(d.out, text)
+		_, err := fmt.Fprint(d.stdout(), text)
 		return err
 	}
 	cmd := exec.Command("sh", "-c", pager)
@@ -144,7 +149,7 @@ func (d *door) page(text string) error {
 	cmd.Env = append(os.Environ(), "LESS="+cmp.Or(os.Getenv("LESS"), "FRX"))
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) || exit != nil && exit.ExitCode() == 127 {
-		_, err := fmt.Fprint(d.out, text) // no such pager
+		_, err := fmt.Fprint(d.stdout(), text) // no such pager
 		return err
 	}
 	return nil

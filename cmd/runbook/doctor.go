@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -87,21 +88,29 @@ func (d *door) printChart(rows chart, l *looks) {
 	}
 	switch missing {
 	case 0:
-		fmt.Fprintln(d.out, "\nEverything that the probes read can be read here.")
+		fmt.Fprintln(d.stdout())
+		fill(d.stdout(), width, "Everything that the probes read can be read here.")
 	case 1:
-		fmt.Fprintln(d.out, "\n1 thing is missing.")
+		fmt.Fprintln(d.stdout(), "\n1 thing is missing.")
 	default:
-		fmt.Fprintf(d.out, "\n%d things are missing.\n", missing)
+		fmt.Fprintf(d.stdout(), "\n%d things are missing.\n", missing)
 	}
 }
 
 // hang writes text with a hanging indent.
 func (d *door) hang(width, wide int, mark, name, text string) {
-	room := max(width-wide-6, 24)
+	room := width - wide - 6
+	if room < 24 { // below the name, then
+		if name != "" {
+			fmt.Fprintf(d.stdout(), "%s%s\n", mark, strings.Join(wrap(name, max(width-4, 8)), "\n    "))
+		}
+		fmt.Fprintf(d.stdout(), "      %s\n", strings.Join(wrap(printable(text), max(width-6, 8)), "\n      "))
+		return
+	}
 	for i, line := range wrap(printable(text), room) {
 		if i > 0 {
 			mark, name = "    ", ""
 		}
-		fmt.Fprintf(d.out, "%s%-*s  %s\n", mark, wide, name, line)
+		fmt.Fprintf(d.stdout(), "%s%-*s  %s\n", mark, wide, name, line)
 	}
 }

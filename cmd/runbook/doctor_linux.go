@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -21,7 +22,7 @@ import (
 func examine(ctx context.Context) chart {
 	var c chart
 	c.info("machine", machineLine())
-	c.test("all processes", hidepid(), hides(), "processes of other users are not there for us: their trees look empty", "sudo runbook …, or: sudo mount -o remount,hidepid=0 /proc")
+	c.test("all processes", hidepid(), hides(), "processes of other users are not there for us: their trees look empty", withRights("sudo runbook doctor, or: sudo mount -o remount,hidepid=0 /proc"))
 
 	host, err := openHost(hostOptions{})
 	if err != nil {
@@ -31,8 +32,9 @@ func examine(ctx context.Context) chart {
 	if m, err := host.Machine(ctx); err == nil {
 		c.info("yama", yama(m.PtraceScope))
 	}
+	c.others(ctx, host)
 	c.probes(ctx, host)
-	c.test("other network namespaces", "", setns(), "where attach is refused, sockets of a container come from /proc/PID/net: no backlog, no age of the last data", "sudo runbook …")
+	c.test("other network namespaces", "", setns(), "where attach is refused, sockets of a container come from /proc/PID/net: no backlog, no age of the last data", withRights("sudo runbook doctor"))
 	c.test("cgroup.kill", "", cgroupKill(), "a program that we start is ended process by process instead of at once", "run below a delegated cgroup, as with: systemd-run --user --scope -p Delegate=yes")
 	for _, t := range []struct{ name, costs, remedy string }{
 		{"ps", "guidance by hand; runbook itself does not need it", "install procps"},
@@ -55,11 +57,61 @@ func examine(ctx context.Context) chart {
 	return c
 }
 
+// withRights is a remedy that gives us more rights. Root has no more to get from
+// sudo: what is refused to it, the container refuses, or a security module.
+func withRights(remedy string) string {
+	if os.Geteuid() != 0 {
+		return remedy
+	}
+	return "root may not here: give the container CAP_SYS_PTRACE and CAP_SYS_ADMIN (docker run --privileged), or run it on the host itself"
+}
+
+// others tries to read what the processes of other users hold open. Our own
+// tree, which the probes try next, says nothing about these.
+func (c *chart) others(ctx context.Context, host probe.Host) {
+	const name = "processes of other users"
+	names, err := host.ReadDir(ctx, ".")
+	if err != nil {
+		c.test(name, "", err, "all of it", "")
+		return
+	}
+	var st unix.Stat_t
+	tried, refused := 0, 0
+	var first error
+	for _, n := range names {
+		pid, err := strconv.Atoi(n)
+		if err != nil || unix.Stat("/proc/"+n, &st) != nil || int(st.Uid) == os.Geteuid() {
+			continue
+		}
+		_, err = probe.FDs(ctx, host, pid)
+		switch {
+		case err == nil:
+			tried++
+		case probe.Denied(err):
+			tried++
+			refused++
+			first = cmp.Or(first, err)
+		}
+		if tried == 32 {
+			break // the others are no different
+		}
+	}
+	switch {
+	case tried == 0:
+		c.info(name, "there are none")
+	case refused > 0:
+		c.test(name, "", fmt.Errorf("%d of %d may not be read: %w", refused, tried, first),
+			"who waits in them, and for whom; locks, pipes and sockets that they hold have no holder", withRights("sudo runbook doctor"))
+	default:
+		c.test(name, "what they wait for, and hold open", nil, "", "")
+	}
+}
+
 // probes plants an orphan and looks at it. An orphan, because attaching to
 // one's own child is allowed where attaching to anybody else is not: a child
 // would promise too much.
 func (c *chart) probes(ctx context.Context, host probe.Host) {
-	p, err := findScenario("orphan", "")
+	p, err := findScenario("orphan")
 	var tree *liveTree
 	if err == nil {
 		tree, err = plantTree(ctx, p, false)
@@ -94,15 +146,16 @@ func (c *chart) probes(ctx context.Context, host probe.Host) {
 		return nil
 	}
 	main := r.Main()
-	const sudo = "sudo runbook …"
+	sudo := withRights("sudo runbook doctor")
+	attach := withRights("sudo runbook doctor, or: sudo sysctl kernel.yama.ptrace_scope=0")
 	c.test("wchan", "what a thread waits for in the kernel", denied("wchan", main != nil && !main.WchanHidden), "whether a loop is idle or blocked: most verdicts fall to unknown", sudo)
-	c.test("syscall", "in which call, on which descriptor", denied("syscall", main != nil && main.Syscall != ""), "on which file or socket a blocked thread waits", "sudo runbook …, or: sudo sysctl kernel.yama.ptrace_scope=0")
+	c.test("syscall", "in which call, on which descriptor", denied("syscall", main != nil && main.Syscall != ""), "on which file or socket a blocked thread waits", attach)
 	c.test("descriptors", "open files and sockets", denied("fds", r.HasFDs), "everything about sockets, pipes and locks", sudo)
 	c.test("epoll", "who waits to read which socket", denied("epoll", r.HasEpoll), "an idle actor and one that stopped consuming look the same", sudo)
 	c.test("signals", "which signals it ignores", denied("signals", r.HasSignals), "pkill cannot choose the right first signal", "")
 
 	c.test("attach (pidfd_getfd)", "exact queues, at a cost that does not grow with the machine", bySource(r, "getfd"),
-		"sockets come from netlink: the same facts, slower on machines with many sockets", "sudo runbook …, or: sudo sysctl kernel.yama.ptrace_scope=0")
+		"sockets come from netlink: the same facts, slower on machines with many sockets", attach)
 
 	shy, err := openHost(hostOptions{RefuseAttach: true})
 	if err == nil {

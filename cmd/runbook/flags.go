@@ -34,7 +34,7 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f := newFlagSet()
 	f.StringSliceVar(&r.allow, "allow", nil, "grant `effects`: run, write, kill (repeat, or with commas)")
 	f.BoolVar(&r.dryRun, "dry-run", false, "look for real, show what the rest would do")
-	f.StringVar(&r.from, "from", "", "diagnose a `capture` instead of this machine")
+	f.StringVar(&r.from, "from", "", "diagnose a `capture` instead of this machine; - is stdin")
 	f.StringVar(&r.proc, "proc", "", "look at another /proc `dir`, as of the host in a container")
 	f.BoolVar(&r.json, "json", false, "one JSON document on stdout when the run ends")
 	f.BoolVar(&r.jsonl, "jsonl", false, "the events as JSON lines on stdout as they come")
@@ -153,6 +153,22 @@ func paramHelp(p engine.Param) string {
 		text += " (" + strings.Join(more, "; ") + ")"
 	}
 	return text
+}
+
+// flagText is pflag's complaint about a flag without the words of Go's parsers.
+func flagText(err error) string {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return err.Error()
+	}
+	f := bad.GetFlag()
+	want, known := map[string]string{
+		"int": "a whole number", "duration": "a time such as 500ms, 30s or 2m", "bool": "true or false", "count": "a whole number",
+	}[f.Value.Type()]
+	if !known {
+		return err.Error()
+	}
+	return fmt.Sprintf("--%s %s: want %s", f.Name, bad.GetValue(), want)
 }
 
 // hintFlag finds, for pflag's complaint about a flag, the one that was

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ func TestAGrantIsAskedForOnATerminal(t *testing.T) {
 		{"\x03", true, "interrupted"}, // Ctrl-C is no answer
 	} {
 		t.Run(strconv.Quote(c.answer), func(t *testing.T) {
-			p, err := findScenario("wedged-actor", t.TempDir())
+			p, err := findScenario("wedged-actor")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,8 +45,22 @@ func TestAGrantIsAskedForOnATerminal(t *testing.T) {
 					t.Errorf("the question does not show %s (pid %d):\n%s", name, pid, question)
 				}
 			}
+			// Nobody can decide before they have read what was found.
+			for _, found := range []string{"Process tree of", "FAULT", "Keep the evidence"} {
+				if at := strings.Index(question, found); at < 0 || at > strings.Index(question, "needs the effect kill") {
+					t.Errorf("%q does not stand above the question:\n%s", found, question)
+				}
+			}
 			screen.say(t, c.answer)
 			text := screen.end(t)
+			if n := strings.Count(text, "Process tree of"); n != 1 {
+				t.Errorf("the tree is drawn %d times:\n%s", n, text)
+			}
+			for _, noise := range []string{"in cleanup (", "interrupted: interrupted", "left behind"} {
+				if strings.Contains(text, noise) {
+					t.Errorf("%q in:\n%s", noise, text)
+				}
+			}
 			if !strings.Contains(text, c.says) {
 				t.Errorf("want %q in:\n%s", c.says, text)
 			}
@@ -137,4 +152,41 @@ func (s *screen) end(t *testing.T) string {
 	}
 	_ = s.cmd.Wait()
 	return s.text()
+}
+
+// A deadline ends a question as well, at once, also one that comes from a recipe
+// in a process of its own.
+func TestAQuestionEndsWithTheDeadline(t *testing.T) {
+	source, err := os.ReadFile("../../recipes/wedged-actor.star")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := filepath.Join(t.TempDir(), "theirs.star")
+	if err := os.WriteFile(theirs, source, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, recipe := range map[string]string{"ours": "wedged-actor", "theirs": theirs} {
+		t.Run(name, func(t *testing.T) {
+			p, err := findScenario("wedged-actor")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree, err := plantTree(context.Background(), p, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tree.Close()
+			screen := onTerminal(t, "run", recipe, "--over", "50ms", "--no-record", "--deadline", "3s", "--pid", strconv.Itoa(tree.pids["root"]))
+			began := time.Now()
+			screen.until(t, "[y/N]")
+			text := screen.end(t)
+			// What does not heed its end is left behind after two seconds more.
+			if took := time.Since(began); took > 4800*time.Millisecond {
+				t.Errorf("a deadline of 3s ended the run after %s", took)
+			}
+			if !strings.Contains(text, "deadline is over") || strings.Contains(text, "left behind") || strings.Contains(text, "in cleanup (") {
+				t.Errorf("want no more than a line on the deadline:\n%s", text)
+			}
+		})
+	}
 }

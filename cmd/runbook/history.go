@@ -88,16 +88,34 @@ func (d *door) printPast(r past, width int) {
 	switch {
 	case r.Error != "":
 		what = "unreadable: " + r.Error
-	case r.Outcome == event.Faults && r.Counts[event.Fault] == 1:
-		what = "1 fault"
 	case r.Outcome == event.Faults:
-		what = fmt.Sprintf("%d faults", r.Counts[event.Fault])
+		what = counted(r.Counts[event.Fault], "fault")
+	case r.Outcome == event.Clean && r.Counts[event.Warn] > 0:
+		what = counted(r.Counts[event.Warn], "warning")
 	case r.Outcome == "":
 		what = "cut off"
 	}
 	if r.From != "" {
 		what += "  from " + r.From
 	}
-	line := fmt.Sprintf("%s  %-8s  %-20s  %s", r.Started.Local().Format("2006-01-02 15:04:05"), r.ID, r.Recipe, what)
-	fmt.Fprintln(d.out, ansi.Truncate(printable(line), width, "…"))
+	began := r.Started.Local().Format("2006-01-02 15:04:05")
+	line := printable(fmt.Sprintf("%s  %-8s  %-20s  %s", began, r.ID, r.Recipe, what))
+	if ansi.StringWidth(line) <= width {
+		fmt.Fprintln(d.stdout(), line)
+		return
+	}
+	// The id is typed and the outcome is what was looked for: none is cut away.
+	for _, line := range wrap(printable(began+" "+r.ID), width) {
+		fmt.Fprintln(d.stdout(), line)
+	}
+	for _, line := range wrap(printable(r.Recipe+" "+what), width-2) {
+		fmt.Fprintln(d.stdout(), "  "+line)
+	}
+}
+
+func counted(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }

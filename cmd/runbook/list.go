@@ -84,7 +84,7 @@ func (d *door) catalogue() ([]listed, error) {
 			k = c
 		}
 		r, err := k.load(p.Name)
-		if isLibrary(err) {
+		if errors.Is(err, engine.ErrNoRecipe) { // only for others to load it
 			continue
 		}
 		row := listed{Name: p.Name, Tags: []string{}, Params: []listedParam{}, Needs: []string{}, Origin: p.Origin(), Shadows: p.Shadows}
@@ -139,20 +139,12 @@ func (d *door) printList(rows []listed, width int) {
 			text += ")"
 		}
 		// Names are never cut: people type them.
-		text, name := printable(text), r.Name
-		if width < wide+28 {
-			fmt.Fprintf(d.out, "  %s\n    %s\n", name, strings.Join(wrap(text, width-4), "\n    "))
-			continue
-		}
-		for _, line := range wrap(text, width-wide-4) {
-			fmt.Fprintf(d.out, "  %-*s  %s\n", wide, name, line)
-			name = ""
-		}
+		hanging(d.stdout(), width, r.Name, wide, printable(text))
 	}
 }
 
 func (d *door) printJSON(v any) error {
-	enc := json.NewEncoder(d.out)
+	enc := json.NewEncoder(d.stdout())
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
@@ -167,10 +159,4 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// isLibrary reports whether a file lies among the recipes only for others to
-// load it.
-func isLibrary(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "declares no recipe")
 }

@@ -72,7 +72,7 @@ func newStage(t *testing.T) *stage {
 }
 
 // missing skips, or fails in CI: there everything is expected to be installed.
-func missing(t *testing.T, format string, args ...any) {
+func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf(format, args...)

@@ -13,6 +13,7 @@ import (
 type output struct {
 	event.Sink
 	job      job
+	text     *os.File // where people read the run
 	terminal *sink.Terminal
 	finish   func() // closes the sinks and says where the record lies
 }
@@ -35,6 +36,7 @@ func (d *door) output(r *runFlags, j job) *output {
 		}
 		sinks = append(sinks, data)
 	}
+	o.text = text
 	o.terminal = sink.NewTerminal(text, r.terminal(text, true))
 	sinks = append(sinks, o.terminal)
 
@@ -43,9 +45,8 @@ func (d *door) output(r *runFlags, j job) *output {
 		case s == record:
 			o.terminal.Clear()
 			fmt.Fprintf(d.err, "runbook: %v\n", err)
-		case isBrokenPipe(err): // `| head` has seen enough
 		default:
-			fmt.Fprintf(d.err, "runbook: write: %v\n", err)
+			d.lose(err)
 		}
 	}, sinks...)
 	o.finish = func() {

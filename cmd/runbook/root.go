@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"runbook/engine"
 )
@@ -34,22 +35,69 @@ type door struct {
 	err  io.Writer
 	code int
 	conf config
+	lost error // the first failure to write what was asked for
+
+	completing bool // for a shell
 }
 
 func (d *door) enter(args []string) int {
+	d.completing = len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
 	var err error
 	var wrong *hinted
-	if d.conf, err = readConfig(); errors.As(err, &wrong) {
+	switch d.conf, err = readConfig(); {
+	case err == nil:
+	case d.completing:
+		d.conf = config{} // nothing but words may come now
+	case errors.As(err, &wrong) && !forHelp(args):
 		return d.complain(err)
-	} else if err != nil {
-		fmt.Fprintf(d.err, "runbook: %v\n", err)
+	default:
+		d.conf = config{}
+		d.complain(err)
 	}
 	cmd := d.root()
 	cmd.SetArgs(args)
 	if err := cmd.ExecuteContext(context.Background()); err != nil {
 		return d.complain(err)
 	}
+	if d.lost != nil {
+		return d.complain(d.lost)
+	}
 	return d.code
+}
+
+// forHelp reports whether a person only wants to read how to use us, which a
+// configuration that is wrong must not keep them from.
+func forHelp(args []string) bool {
+	if len(args) == 0 || args[0] == "help" || args[0] == "version" || args[0] == "completion" {
+		return true
+	}
+	for _, a := range args {
+		switch a {
+		case "-h", "--help":
+			return true
+		case "--":
+			return false
+		}
+	}
+	return false
+}
+
+// stdout is where verbs write. What could not be written makes the exit code 3,
+// whatever they found; a reader that went away (| head) has seen enough.
+func (d *door) stdout() io.Writer { return watched{d} }
+
+type watched struct{ *door }
+
+func (w watched) Write(p []byte) (int, error) {
+	n, err := w.out.Write(p)
+	w.lose(err)
+	return n, err
+}
+
+func (d *door) lose(err error) {
+	if err != nil && d.lost == nil && !isBrokenPipe(err) {
+		d.lost = &hinted{err: err, code: exitWrong}
+	}
 }
 
 func (d *door) root() *cobra.Command {
@@ -83,33 +131,47 @@ looks at the machine, names the cause, says what it means and what to do.`,
 			return usage(fmt.Sprintf("no verb %q", args[0]), hint)
 		},
 	}
-	cmd.SetOut(d.out)
+	cmd.SetOut(d.stdout())
 	cmd.SetErr(d.err)
-	cmd.SetUsageTemplate(usageTemplate)
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { d.help(cmd) })
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(cmd.Name()+": "+err.Error(), hintFlag(err, cmd.Flags(), cmd.CommandPath()))
+		return usage(cmd.Name()+": "+flagText(err), hintFlag(err, cmd.Flags(), cmd.CommandPath()))
 	})
 	cmd.AddCommand(
 		d.runVerb(), d.listVerb(), d.docsVerb(), d.checkVerb(), d.captureVerb(),
 		d.replayVerb(), d.historyVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
 	)
+	for _, c := range cmd.Commands() {
+		c.Args = surplus(c.Args)
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if d.completing {
+				_, f.Usage = pflag.UnquoteUsage(f) // a shell shows the marks
+			}
+		})
+	}
 	return cmd
 }
 
-// usageTemplate puts the examples first: that is what people look for.
-const usageTemplate = `{{if .HasExample}}Examples:
-{{.Example}}
-
-{{end}}Usage:{{if .HasAvailableSubCommands}}
-  {{.CommandPath}} VERB{{else}}
-  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
-
-Verbs:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
-
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
-`
+// surplus says in our words which argument is one too many; what a verb says
+// itself stays.
+func surplus(args cobra.PositionalArgs) cobra.PositionalArgs {
+	if args == nil {
+		return nil
+	}
+	return func(cmd *cobra.Command, given []string) error {
+		err := args(cmd, given)
+		var ours *hinted
+		if err == nil || errors.As(err, &ours) {
+			return err
+		}
+		for i := range given {
+			if args(cmd, given[:i+1]) != nil {
+				return usage(fmt.Sprintf("%s: surplus argument %q", cmd.Name(), given[i]), "see: "+cmd.CommandPath()+" --help")
+			}
+		}
+		return usage(cmd.Name()+": "+err.Error(), "see: "+cmd.CommandPath()+" --help")
+	}
+}
 
 // complain says err in one line, and the hint in a second, and returns the
 // exit code for it.

@@ -98,7 +98,7 @@ func parseRun(conf *config, args []string, lookup func(name string) (*engine.Rec
 }
 
 func flagError(err error, f *pflag.FlagSet, what string) error {
-	return usage(what+": "+err.Error(), hintFlag(err, f, "runbook "+what))
+	return usage(what+": "+flagText(err), hintFlag(err, f, "runbook "+what))
 }
 
 func (d *door) run(cmd *cobra.Command, args []string) error {
@@ -132,16 +132,25 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 	if r.from == "" && !haveLinux {
 		return needsLinux("run")
 	}
+	from, called := absolute(r.from), ""
+	if r.from == "-" {
+		var done func()
+		if from, done, err = d.spool(); err != nil {
+			return err
+		}
+		defer done()
+		called = "stdin"
+	}
 	allow, _ := r.effects()
 	j := job{
 		ID: newID(), Recipe: r.recipe.Name, Origin: r.recipe.Origin, Params: r.params, Rest: r.rest, Allow: allow, DryRun: r.dryRun,
 		Tool: tool(), Deadline: r.deadline,
-		Host: hostOptions{Proc: absolute(r.proc), From: absolute(r.from), RefuseAttach: r.refuseAttach},
+		Host: hostOptions{Proc: absolute(r.proc), From: from, Called: called, RefuseAttach: r.refuseAttach},
 	}
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	out := d.output(&r.runFlags, j)
-	ask := d.asker(ctx, &r.runFlags, out)
+	ask := d.asker(&r.runFlags, out)
 	j.Asks = ask != nil
 
 	f, err := k.run(ctx, j, out, ask)
@@ -180,16 +189,17 @@ func (d *door) roots() []root {
 
 // runHelp shows the flags of run, and of the recipe when one was named.
 func (d *door) runHelp(cmd *cobra.Command, r *request) error {
-	w := d.out
+	w, width := d.stdout(), d.helpWidth()
 	ours := (&runFlags{}).set(&d.conf)
 	if r.recipe == nil {
-		fmt.Fprintf(w, "%s\n\nExamples:\n%s\n\nUsage:\n  runbook run [flags] RECIPE [flags of the recipe]\n\nFlags:\n%s", cmd.Long, cmd.Example, ours.FlagUsages())
+		fill(w, width, cmd.Long)
+		fmt.Fprintf(w, "\nExamples:\n%s\n\nUsage:\n  runbook run [flags] RECIPE [flags of the recipe]\n\nFlags:\n%s", cmd.Example, ours.FlagUsagesWrapped(width))
 		return nil
 	}
 	rec := r.recipe
-	fmt.Fprintf(w, "%s\n", rec.Title)
+	fill(w, width, rec.Title)
 	if rec.Summary != "" {
-		fmt.Fprintf(w, "%s\n", rec.Summary)
+		fill(w, width, rec.Summary)
 	}
 	rest := ""
 	for _, p := range rec.Params {
@@ -199,7 +209,7 @@ func (d *door) runHelp(cmd *cobra.Command, r *request) error {
 	}
 	fmt.Fprintf(w, "\nUsage:\n  runbook run %s [flags]%s\n", rec.Name, rest)
 	if f := paramFlags(rec.Params, map[string][]string{}); f.HasFlags() {
-		fmt.Fprintf(w, "\nFlags of %s:\n%s", rec.Name, f.FlagUsages())
+		fmt.Fprintf(w, "\nFlags of %s:\n%s", rec.Name, f.FlagUsagesWrapped(width))
 	}
 	fmt.Fprintf(w, "\nSteps:\n")
 	for _, s := range rec.Steps {
@@ -207,9 +217,9 @@ func (d *door) runHelp(cmd *cobra.Command, r *request) error {
 		for _, n := range s.Needs {
 			needs += fmt.Sprintf("  [--allow %s]", n)
 		}
-		fmt.Fprintf(w, "  %-12s %s%s\n", s.Name, s.Title, needs)
+		hanging(w, width, s.Name, 11, s.Title+needs)
 	}
-	fmt.Fprintf(w, "\nFlags of run:\n%s\nGuidance: runbook docs %s\n", ours.FlagUsages(), rec.Name)
+	fmt.Fprintf(w, "\nFlags of run:\n%s\nGuidance: runbook docs %s\n", ours.FlagUsagesWrapped(width), rec.Name)
 	return nil
 }
 

@@ -143,7 +143,7 @@ func scriptPlant(ts *testscript.TestScript, neg bool, args []string) {
 	if !haveLinux {
 		ts.Fatalf("plant needs Linux")
 	}
-	p, err := findScenario(args[0], ts.Getenv("WORK"))
+	p, err := findScenario(args[0])
 	ts.Check(err)
 	tree, err := plantTree(context.Background(), p, false)
 	ts.Check(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -60,6 +61,14 @@ func cause(s os.Signal) error {
 		return engine.ErrInterrupted
 	}
 	return engine.ErrTerminated
+}
+
+// codeOfCause is the exit code of what a signal ended.
+func codeOfCause(cause error) int {
+	if errors.Is(cause, engine.ErrInterrupted) {
+		return 130
+	}
+	return 143
 }
 
 func codeOf(s os.Signal) int {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -129,30 +128,25 @@ type ours struct {
 	pids []string
 }
 
-// thirteen plants a test run with twelve actors, one of which is deaf.
+// thirteen boots a test run with twelve actors, of which one is deaf. They are
+// programs of Python, as actors are: with one thread each, where ours have five.
 func thirteen(tb testing.TB) *ours {
 	tb.Helper()
 	for _, tool := range []string{"sh", "ps", "grep", "awk", "ss"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			tb.Skip("the script needs a tool that is not here: ", err)
+			missing(tb, "the script needs %s: %v", tool, err)
 		}
 	}
-	p := planted{root: role{Name: "root", Does: serves, Program: []string{"python3", "-m", "pytest", "tests/test_actors.py"}}}
-	for i := range 12 {
-		does := serves
-		if i == 3 {
-			does = deaf
-		}
-		p.root.Children = append(p.root.Children, role{Name: fmt.Sprintf("actor_%d", i), Does: does})
-	}
-	tree, err := plantTree(context.Background(), p, false)
+	python, err := (&stage{dir: tb.TempDir()}).findPython()
 	if err != nil {
-		tb.Fatal(err)
+		missing(tb, "no python3 for the stand-ins: %v", err)
 	}
-	tb.Cleanup(tree.Close)
-	o := &ours{root: tree.pids["root"]}
-	for _, pid := range tree.pids {
-		o.pids = append(o.pids, strconv.Itoa(pid))
+	run := exec.Command(python, "-m", "pytest", "tests/test_actors.py")
+	run.Args[0], run.Dir = "python3", "testdata/speed"
+	run.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	o := &ours{pids: strings.Split(started(tb, run), ",")}
+	if o.root, err = strconv.Atoi(o.pids[0]); err != nil {
+		tb.Fatal(err)
 	}
 	return o
 }
@@ -181,7 +175,7 @@ func (o *ours) lap(tb testing.TB, binary string, args ...string) lap {
 	if got := strings.Count(l.script.out, "State:"); got != 13 {
 		tb.Fatalf("the script saw %d processes:\n%s", got, l.script.out)
 	}
-	if !strings.Contains(l.program.out, "actor_3 (pid ") || !strings.Contains(l.program.out, "stopped-consuming") {
+	if !strings.Contains(l.program.out, "deaf (pid ") || !strings.Contains(l.program.out, "stopped-consuming") {
 		tb.Fatalf("the deaf one was not named:\n%s", l.program.out)
 	}
 	if n := strings.Count(l.program.out, "Process tree of "); n > 1 {
@@ -312,9 +306,9 @@ func connections(tb testing.TB, n int) {
 	}
 }
 
-// started starts a program, waits until it says that it is up, and ends it
+// started starts a program, returns what it says when it is up, and ends it
 // through its stdin when the test ends.
-func started(tb testing.TB, cmd *exec.Cmd) {
+func started(tb testing.TB, cmd *exec.Cmd) string {
 	tb.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -333,9 +327,11 @@ func started(tb testing.TB, cmd *exec.Cmd) {
 		in.Close()
 		_ = cmd.Wait()
 	})
-	if _, err := fmt.Fscanln(out, new(string)); err != nil {
+	var up string
+	if _, err := fmt.Fscanln(out, &up); err != nil {
 		tb.Fatalf("%s: %v %s", cmd, err, errs.String())
 	}
+	return up
 }
 
 // holderEnv makes this binary a holder of sockets: "net n".

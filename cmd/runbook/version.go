@@ -20,7 +20,7 @@ func (d *door) versionVerb() *cobra.Command {
 		Short: "Say which runbook this is",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(d.out, "%s%s %s %s/%s\n", tool(), revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(d.stdout(), "%s%s %s %s/%s\n", tool(), revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}

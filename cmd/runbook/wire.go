@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,11 +40,12 @@ type job struct {
 type hostOptions struct {
 	Proc         string `json:"proc,omitempty"`
 	From         string `json:"from,omitempty"`
+	Called       string `json:"called,omitempty"` // what the person calls From; "" = that
 	RefuseAttach bool   `json:"refuse_attach,omitempty"`
 }
 
 // asker puts a question to a person; nil when there is none.
-type asker func(effect engine.Effect, step string, what event.View) (bool, error)
+type asker func(ctx context.Context, effect engine.Effect, step string, what event.View) (bool, error)
 
 // kitchen is where recipes are loaded and run: this process (bench) for those
 // that ship with the binary, a confined one (cell) for all others.
@@ -59,7 +61,7 @@ func open(roots []root, name string) (kitchen, engine.Place, error) {
 	b := newBench(roots)
 	place, err := b.library.Locate(name)
 	if err != nil {
-		return nil, place, err
+		return nil, place, doesNotLoad(err)
 	}
 	if place.Root.Embedded {
 		return b, place, nil
@@ -110,7 +112,20 @@ func shortPath(dir string) string {
 func (b *bench) load(name string) (*engine.Recipe, error) {
 	var err error
 	b.recipe, err = b.library.Find(context.Background(), name)
-	return b.recipe, err
+	return b.recipe, doesNotLoad(err)
+}
+
+// doesNotLoad marks the error of a file that is no recipe as one of usage,
+// whatever is wrong with it; a bug of ours stays one.
+func doesNotLoad(err error) error {
+	var bug *engine.PanicError
+	if err == nil || errors.As(err, &bug) {
+		return err
+	}
+	if _, _, code := explain(err); code != exitWrong {
+		return err // a usage error already, or no error of the file
+	}
+	return &hinted{err: err, code: exitUsage}
 }
 
 func (b *bench) check(path string) ([]engine.Problem, error) {
@@ -149,7 +164,7 @@ func (b *bench) runOn(ctx context.Context, host probe.Host, j job, out event.Sin
 	e := engine.Engine{HostNow: host.Now}
 	return e.Run(ctx, engine.Request{
 		Recipe: b.recipe, Params: j.Params, Rest: j.Rest, Grants: grants, DryRun: j.DryRun,
-		Sink: out, Tool: j.Tool, Host: host.Clock().Hostname, From: j.Host.From, ID: j.ID,
+		Sink: out, Tool: j.Tool, Host: host.Clock().Hostname, From: cmp.Or(j.Host.Called, j.Host.From), ID: j.ID,
 	})
 }
 

@@ -22,6 +22,8 @@ type Event struct {
 	Covered      *Coverage     `json:"covered,omitempty"`
 	Said         *Said         `json:"said,omitempty"`
 	Progressed   *Progressed   `json:"progressed,omitempty"`
+	Asked        *Asked        `json:"asked,omitempty"`
+	Answered     *Answered     `json:"answered,omitempty"`
 	StepFinished *StepFinished `json:"step_finished,omitempty"`
 	RunFinished  *RunFinished  `json:"run_finished,omitempty"`
 }
@@ -39,6 +41,8 @@ const (
 	KindCovered      Kind = "covered"
 	KindSaid         Kind = "said"
 	KindProgressed   Kind = "progressed"
+	KindAsked        Kind = "asked"
+	KindAnswered     Kind = "answered"
 	KindStepFinished Kind = "step_finished"
 	KindRunFinished  Kind = "run_finished"
 )
@@ -94,6 +98,20 @@ type Said struct {
 // report: sinks may drop it, and the record does not keep it.
 type Progressed struct {
 	Text string `json:"text"`
+}
+
+// Asked says that the run waits for a person to grant an effect. Who draws the
+// run draws what there is of it first: nobody can decide on a blank page.
+type Asked struct {
+	Effect string `json:"effect"` // run, write, kill
+	What   View   `json:"what"`   // what would be hit; without nodes it is told by its title
+}
+
+// Answered closes the question that was asked last.
+type Answered struct {
+	Effect string `json:"effect"`
+	Yes    bool   `json:"yes"`
+	Error  string `json:"error,omitempty"` // why there is no answer: Ctrl-C, a deadline, a terminal that is gone
 }
 
 // Status is what became of a step.

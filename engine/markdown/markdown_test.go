@@ -198,3 +198,13 @@ func TestCodeKeepsItsBackslashes(t *testing.T) {
 		}
 	}
 }
+
+func TestATableWithoutRoomExplainsEachRowInOneLine(t *testing.T) {
+	got, err := Render("| field | type | |\n|---|---|---|\n| `pid` | int | the process that was looked at |\n| `why` | string | |\n", Options{Width: 44})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "• `pid` (int): the process that was looked\n  at\n• `why` (string)"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

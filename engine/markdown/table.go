@@ -109,6 +109,11 @@ func (t *table) list() string {
 		}
 		b.WriteString("- " + name)
 		rest := row[1:]
+		if last := len(t.heads) - 1; last > 1 && t.heads[last] == "" {
+			// The last column has no name because it explains the row.
+			b.WriteString(explained(rest) + "\n")
+			continue
+		}
 		if len(rest) == 1 && rest[0] != "" {
 			b.WriteString(": " + rest[0])
 			rest = nil
@@ -116,9 +121,34 @@ func (t *table) list() string {
 		b.WriteByte('\n')
 		for i, cell := range rest {
 			if cell != "" {
-				b.WriteString("  - " + strings.TrimSpace(t.heads[i+1]+": "+cell) + "\n")
+				b.WriteString("  - " + titled(t.heads[i+1], cell) + "\n")
 			}
 		}
 	}
 	return b.String()
+}
+
+// explained says the cells of a row in one line: " (int): the process".
+func explained(cells []string) string {
+	var facts []string
+	for _, c := range cells[:len(cells)-1] {
+		if c != "" {
+			facts = append(facts, c)
+		}
+	}
+	text := ""
+	if len(facts) > 0 {
+		text = " (" + strings.Join(facts, ", ") + ")"
+	}
+	if why := cells[len(cells)-1]; why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
+func titled(head, cell string) string {
+	if head == "" {
+		return cell
+	}
+	return head + ": " + cell
 }

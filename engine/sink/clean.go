@@ -24,17 +24,16 @@ func clean(e event.Event, ascii bool) event.Event {
 	return cleanValue(reflect.ValueOf(e), false, ascii).Interface().(event.Event)
 }
 
-// cleanView is clean for a view that does not come as an event.
-func cleanView(v event.View, ascii bool) event.View {
-	return cleanValue(reflect.ValueOf(v), false, ascii).Interface().(event.View)
-}
-
 var timeType = reflect.TypeFor[time.Time]()
 
 func cleanValue(v reflect.Value, lines, ascii bool) reflect.Value {
 	switch v.Kind() {
 	case reflect.String:
-		s := cleanText(v.String(), ascii)
+		s := v.String()
+		if !lines {
+			s = bounded(s)
+		}
+		s = cleanText(s, ascii)
 		if !lines {
 			s = oneLine(s)
 		}
@@ -81,6 +80,24 @@ func cleanValue(v reflect.Value, lines, ascii bool) reflect.Value {
 	default:
 		return v
 	}
+}
+
+// maxText is how much of one value is drawn, with -v too; the record has it all.
+const maxText = 64 << 10
+
+// bounded cuts s in its middle: a label ends in its pid.
+func bounded(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	head, tail := maxText, len(s)-64
+	for head > 0 && !utf8.RuneStart(s[head]) {
+		head--
+	}
+	for tail < len(s) && !utf8.RuneStart(s[tail]) {
+		tail++
+	}
+	return s[:head] + "…" + s[max(head, tail):]
 }
 
 // cleanText makes s safe to draw: line breaks stay, tabs become spaces, and

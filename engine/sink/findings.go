@@ -23,9 +23,10 @@ var verdicts = []struct {
 }
 
 const (
-	gutter      = 11 // the longest word, and two
-	maxEvidence = 6  // rows, without -v
-	maxFindings = 50 // of one verdict, without -v
+	gutter      = 11  // the longest word, and two
+	maxEvidence = 6   // rows, without -v
+	maxFindings = 50  // of one verdict, without -v
+	maxTitle    = 200 // columns
 )
 
 // findingsBy draws all findings, worst first.
@@ -72,7 +73,7 @@ func (p *page) finding(f event.Finding, word span, zone *time.Location) {
 	if title == "" {
 		title = f.Rule
 	}
-	p.headline(word, p.titled(title, word.ink), f)
+	p.headline(word, p.titled(p.shorten(title, maxTitle), word.ink), f)
 	if len(f.Members) > 1 {
 		p.subjects("members", f.Members)
 	}
@@ -142,7 +143,7 @@ func (p *page) subjects(label string, subjects []event.Subject) {
 			out = append(out, "and "+decimal(len(subjects)-i)+" more")
 			break
 		}
-		out = append(out, strings.ReplaceAll(s.Label(), " ", nbsp))
+		out = append(out, strings.ReplaceAll(p.label(s.Label(), maxLabel), " ", nbsp))
 	}
 	p.beside(span{label, dim}, gutter, block{spans: []span{{strings.Join(out, ", "), plain}}})
 }
@@ -168,10 +169,10 @@ func (p *page) reading(row event.Fields, zone *time.Location) []span {
 	for _, f := range row {
 		switch f.Name {
 		case "type":
-			out = append([]span{{p.value(f.Value) + nbsp, bold}, spaces(1)}, out...)
+			out = append([]span{{p.shorten(p.value(f.Value), maxLabel) + nbsp, bold}, spaces(1)}, out...)
 			continue
 		case "source", "at":
-			text := p.value(f.Value)
+			text := p.brief(p.value(f.Value), 1)
 			if f.Name == "at" {
 				text = clockTime(text, zone)
 			}
@@ -181,7 +182,7 @@ func (p *page) reading(row event.Fields, zone *time.Location) []span {
 			from = append(from, span{text, dim})
 			continue
 		}
-		out = append(out, span{f.Name, dim}, span{nbsp, plain}, span{p.read(f.Value, zone) + nbsp, plain}, spaces(1))
+		out = append(out, span{p.shorten(f.Name, maxLabel), dim}, span{nbsp, plain}, span{p.brief(p.read(f.Value, zone), 3) + nbsp, plain}, spaces(1))
 	}
 	if len(from) > 0 {
 		out = append(out, span{"(", dim})

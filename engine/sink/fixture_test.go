@@ -139,6 +139,10 @@ func kindOf(e event.Event) event.Kind {
 		return event.KindSaid
 	case e.Progressed != nil:
 		return event.KindProgressed
+	case e.Asked != nil:
+		return event.KindAsked
+	case e.Answered != nil:
+		return event.KindAnswered
 	case e.StepFinished != nil:
 		return event.KindStepFinished
 	default:

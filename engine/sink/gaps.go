@@ -23,11 +23,14 @@ func (p *page) stepsNotDone(s *story, cutOff bool) {
 		return
 	}
 	p.heading("Steps not done")
-	wide := 0
-	for _, c := range left {
-		wide = max(wide, span{text: c.name}.width())
-	}
-	for _, c := range left {
+	said := ""
+	for i, c := range left {
+		if p.verbose == 0 && skipped(c) {
+			if i == 0 || !skipped(left[i-1]) {
+				p.skippedSteps(left[i:], said)
+			}
+			continue
+		}
 		status, reason, detail, in := "waiting", "the run was cut off before it", "", dim
 		if c.started {
 			status, reason = "running", "the run was cut off within it"
@@ -41,15 +44,22 @@ func (p *page) stepsNotDone(s *story, cutOff bool) {
 				in = yellow
 			}
 		}
+		said = reason
+		if p.verbose == 0 && (s.found(event.Unknown, reason) || status == string(event.StatusStopped) && s.finished != nil && s.finished.Reason == reason) {
+			reason = "" // a finding says it, or the last line will
+		}
 		mark := p.open
 		if in == red {
 			mark = p.bad
 		}
 		lead := []span{{mark + " ", in}, {c.name, bold}, spaces(1), {status, in}}
 		if reason != "" {
-			lead = append(lead, span{": " + reason, plain})
+			lead = append(lead, span{": " + p.brief(reason, 3), plain})
 		}
 		p.flow(0, 2, lead, p.measure())
+		if p.verbose == 0 && backtraced(s, c) {
+			continue
+		}
 		more := plain
 		if in == red {
 			more = dim // a backtrace, where the reason says it all
@@ -58,6 +68,45 @@ func (p *page) stepsNotDone(s *story, cutOff bool) {
 			p.verbatim(4, span{l, more})
 		}
 	}
+}
+
+func skipped(c *chapter) bool { return c.done != nil && c.done.Status == event.StatusSkipped }
+
+// skippedSteps names the steps at the beginning of list that were skipped, in one
+// line: that the second needs the first, which needs what failed, is no news. said
+// is why the step before them is not done.
+func (p *page) skippedSteps(list []*chapter, said string) {
+	var names []string
+	reason := list[0].done.Reason
+	for _, c := range list {
+		if !skipped(c) {
+			break
+		}
+		names = append(names, c.name)
+		if c.done.Reason != reason {
+			reason = ""
+		}
+	}
+	line := []span{{p.open + " ", dim}, {strings.Join(names, ", "), bold}, spaces(1), {string(event.StatusSkipped), dim}}
+	if reason != "" && (said == "" || !strings.HasSuffix(reason, said)) {
+		line = append(line, span{": " + p.brief(reason, 3), plain})
+	}
+	p.flow(0, 2, line, p.measure())
+}
+
+// backtraced reports whether the detail of a step is no more than where it was
+// when the world put an end to it: somebody's Ctrl-C, or a process that is gone,
+// of which a finding tells. The recipe is not to blame.
+func backtraced(s *story, c *chapter) bool {
+	if c.done == nil || c.done.Status == event.StatusCancelled {
+		return true
+	}
+	for _, i := range c.findings {
+		if f := s.findings[i]; f.Verdict == event.Unknown && strings.HasPrefix(shortRule(f.Rule), "could-not-look-") {
+			return true
+		}
+	}
+	return false
 }
 
 // verbatim draws a line as it stands, spaces included, wrapped if it must be.
@@ -104,7 +153,7 @@ func (p *page) coverageRows(rows []event.Coverage) {
 		case c.remedy != "":
 			p.flow(2, 3+ansi.StringWidth(p.hint), []span{{p.hint + " ", dim}, {c.remedy, code}}, p.measure())
 		case c.detail != "" && c.status != "read":
-			p.flow(2, 4, []span{{c.detail, dim}}, p.measure())
+			p.flow(2, 4, []span{{p.brief(c.detail, 3), dim}}, p.measure())
 		}
 	}
 }

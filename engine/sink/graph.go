@@ -8,9 +8,10 @@ const maxChains = 20 // without -v
 //
 //	gamma (pid 24390)
 //	  ──waits for a reply on fd 8──▶ root (pid 24168)
-//	  ──45,815 bytes unread on fd 8──▶ beta (pid 24377)  ◀ fault stopped-consuming
+//	    ──45,815 bytes unread on fd 8──▶ beta (pid 24377)  ◀ fault stopped-consuming
 //
-// Every edge is drawn once. One that was only inferred is dashed.
+// Every edge is drawn once, each further in than the one before: at one indent
+// they would read as waits of the first. One that was only inferred is dashed.
 func (p *page) graph(v event.View, marks map[string]mark) {
 	p.title(v)
 	if len(v.Edges) == 0 {
@@ -28,7 +29,7 @@ func (p *page) graph(v event.View, marks map[string]mark) {
 		if label == "" {
 			label = id
 		}
-		out := []span{{label, m.labelInk()}}
+		out := []span{{p.label(label, maxLabel), m.labelInk()}}
 		if m.rank >= 4 { // a victim's mark would only repeat the arrow
 			out = append(out, spaces(gap), span{m.text, m.ink})
 		}
@@ -53,21 +54,26 @@ func (p *page) graph(v event.View, marks map[string]mark) {
 
 // chain draws one walk along edges.
 func (p *page) chain(edges []event.Edge, at func(id string) []span) {
-	first := at(edges[0].From)
 	if len(edges) == 1 {
-		line := append(append(first[:1:1], spaces(1)), p.arrowTo(edges[0], at)...)
+		line := append(append(at(edges[0].From)[:1:1], spaces(1)), p.arrowTo(edges[0], at)...)
 		if widthOf(line) <= p.width {
 			p.line(line...)
 			return
 		}
 	}
-	p.flow(0, 4, first, p.width)
-	seen := map[string]bool{edges[0].From: true}
+	seen := map[string]bool{}
+	indent := 0
 	for _, e := range edges {
-		line := append([]span{spaces(2)}, p.arrowTo(e, at)...)
+		if indent == 0 || indent+2 > p.width/3 { // too far in: begin anew with the waiter
+			p.flow(0, 4, at(e.From), p.width)
+			indent = 0
+		}
+		seen[e.From] = true
+		indent += 2
+		line := append([]span{spaces(indent)}, p.arrowTo(e, at)...)
 		var again []span // a circle closes
 		if seen[e.To] {
-			again = []span{spaces(1), {p.again, bold}}
+			again = []span{{nbsp + p.again, bold}}
 		}
 		seen[e.To] = true
 		line = append(line, again...)
@@ -76,8 +82,10 @@ func (p *page) chain(edges []event.Edge, at func(id string) []span) {
 			continue
 		}
 		bare := event.Edge{To: e.To, Certain: e.Certain}
-		p.flow(2, 6, append(p.arrowTo(bare, at), again...), p.width)
-		p.flow(6, 6, []span{{e.Label, plain}}, p.width)
+		p.flow(indent, indent+4, append(p.arrowTo(bare, at), again...), p.width)
+		if e.Label != "" {
+			p.flow(indent+4, indent+4, []span{{p.brief(e.Label, 3), plain}}, p.width)
+		}
 	}
 }
 

@@ -32,11 +32,11 @@ func (p *page) marks(findings []event.Finding) map[string]mark {
 		var m, victim mark
 		switch f.Verdict {
 		case event.Fault:
-			m = mark{red, p.culprit + " fault " + shortRule(f.Rule), 5}
-			victim = mark{dim, "waits for " + about(f), 3}
+			m = mark{red, p.culprit + " fault " + p.shorten(shortRule(f.Rule), maxLabel), 5}
+			victim = mark{dim, "waits for " + p.about(f), 3}
 		case event.Warn:
-			m = mark{yellow, p.culprit + " warning " + shortRule(f.Rule), 4}
-			victim = mark{dim, "may wait for " + about(f), 2}
+			m = mark{yellow, p.culprit + " warning " + p.shorten(shortRule(f.Rule), maxLabel), 4}
+			victim = mark{dim, "may wait for " + p.about(f), 2}
 		case event.Unknown:
 			m = mark{magenta, "? " + shortRule(f.Rule), 1}
 		default:
@@ -80,25 +80,25 @@ func shortRule(rule string) string {
 }
 
 // about names who a finding is about, briefly.
-func about(f event.Finding) string {
+func (p *page) about(f event.Finding) string {
 	switch {
 	case len(f.Members) > 1:
-		return names(f.Members)
+		return p.names(f.Members)
 	case f.About == nil:
 		return "it"
 	case f.About.Name != "":
-		return f.About.Name
+		return p.shorten(f.About.Name, maxLabel)
 	default:
-		return f.About.Label()
+		return p.label(f.About.Label(), maxLabel)
 	}
 }
 
-func names(subjects []event.Subject) string {
+func (p *page) names(subjects []event.Subject) string {
 	out := make([]string, len(subjects))
 	for i, s := range subjects {
-		out[i] = s.Name
+		out[i] = p.shorten(s.Name, maxLabel)
 		if s.Name == "" {
-			out[i] = s.Label()
+			out[i] = p.label(s.Label(), maxLabel)
 		}
 	}
 	return strings.Join(out, ", ")

@@ -147,25 +147,50 @@ func (p *page) shorten(s string, n int) string {
 	return ansi.Truncate(s, n, p.dots)
 }
 
+// maxLabel is how wide the name of a thing is drawn: enough to tell it from
+// others, too little for a name to fill the page.
+const maxLabel = 60
+
+// label shortens the name of a thing, and keeps the pid at its end: that is what
+// people type.
+func (p *page) label(s string, n int) string {
+	if ansi.StringWidth(s) <= n {
+		return s
+	}
+	at := strings.LastIndex(s, " (pid ")
+	if at < 0 || len(s)-at > n/2+len(p.dots) {
+		return p.shorten(s, n)
+	}
+	return p.shorten(s[:at], n-ansi.StringWidth(s[at:])) + s[at:]
+}
+
+// brief cuts a value to what fills so many lines of a page; with -v it stays.
+func (p *page) brief(s string, lines int) string {
+	if p.verbose > 0 || len(s) <= p.width {
+		return s
+	}
+	return p.shorten(s, lines*p.measure())
+}
+
 // glyphs are the marks of ours that are not letters.
 type glyphs struct {
-	dots, dot, culprit, to, arrow, dashed   string // "…" "·" "◀" "▶" "──" "╌╌"
-	tee, elbow, bar, again                  string // "├─ " "└─ " "│  " "↺"
-	ok, bad, open, hint, bullet, multiplied string // "✓" "✗" "○" "→" "•" "×"
-	spinner                                 []string
+	dots, dot, culprit, to, arrow, dashed         string // "…" "·" "◀" "▶" "──" "╌╌"
+	tee, elbow, bar, again                        string // "├─ " "└─ " "│  " "↺"
+	ok, bad, warn, open, hint, bullet, multiplied string // "✓" "✗" "!" "○" "→" "•" "×"
+	spinner                                       []string
 }
 
 var (
 	unicodeGlyphs = glyphs{
 		dots: "…", dot: "·", culprit: "◀", to: "▶", arrow: "──", dashed: "╌╌",
 		tee: "├─ ", elbow: "└─ ", bar: "│  ", again: "↺",
-		ok: "✓", bad: "✗", open: "○", hint: "→", bullet: "•", multiplied: "×",
+		ok: "✓", bad: "✗", warn: "!", open: "○", hint: "→", bullet: "•", multiplied: "×",
 		spinner: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
 	}
 	asciiGlyphs = glyphs{
 		dots: "...", dot: "-", culprit: "<-", to: ">", arrow: "--", dashed: "~~",
 		tee: "|- ", elbow: "`- ", bar: "|  ", again: "(again)",
-		ok: "ok", bad: "!!", open: "o", hint: "->", bullet: "*", multiplied: "x",
+		ok: "ok", bad: "!!", warn: "!", open: "o", hint: "->", bullet: "*", multiplied: "x",
 		spinner: []string{"|", "/", "-", `\`},
 	}
 )

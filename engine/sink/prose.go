@@ -2,6 +2,7 @@ package sink
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -15,7 +16,8 @@ func wrap(spans []span, width, used int) [][]span {
 	var line []span
 	at, empty := used, true
 	for _, w := range words(spans) {
-		if n := widthOf(w); !empty && at+1+n > width {
+		n := widthOf(w)
+		if !empty && at+1+n > width {
 			lines, line, at, empty = append(lines, line), nil, 0, true
 		}
 		if !empty {
@@ -26,19 +28,13 @@ func wrap(spans []span, width, used int) [][]span {
 			line = append(line, gap)
 			at++
 		}
-		for at+widthOf(w) > width {
-			head, tail := split(w, width-at)
-			if len(head) == 0 { // not even one character fits beside what is there
-				if at == 0 {
-					break
-				}
-			} else {
-				line = append(line, head...)
-			}
-			lines, line, at, w = append(lines, line), nil, 0, tail
+		if at+n > width {
+			lines, line, at = breakWord(lines, line, at, w, width)
+			empty = false
+			continue
 		}
 		line = append(line, w...)
-		at += widthOf(w)
+		at += n
 		empty = false
 	}
 	if len(line) > 0 || len(lines) == 0 {
@@ -70,23 +66,49 @@ func words(spans []span) [][]span {
 	return out
 }
 
-// split cuts a word after at most n columns.
-func split(word []span, n int) (head, tail []span) {
-	for i, s := range word {
-		w := s.width()
-		if w <= n {
-			head, n = append(head, s), n-w
-			continue
-		}
-		if cut := ansi.Truncate(s.text, max(0, n), ""); cut != "" {
-			if rest, ok := strings.CutPrefix(s.text, cut); ok && rest != "" {
-				head = append(head, span{cut, s.ink})
-				s.text = rest
+// breakWord lays a word that is wider than a line into as many as it takes. Each
+// character is looked at once: a word of a million letters is a title that a
+// hostile process gave itself.
+func breakWord(lines [][]span, line []span, at int, word []span, width int) ([][]span, []span, int) {
+	for _, s := range word {
+		for s.text != "" {
+			size, columns := prefix(s.text, width-at)
+			if size == 0 && at > 0 { // not even one character fits beside what is there
+				lines, line, at = append(lines, line), nil, 0
+				continue
 			}
+			if size == 0 { // nor anywhere else: line cuts it
+				size, columns = character(s.text)
+			}
+			line = append(line, span{s.text[:size], s.ink})
+			at += columns
+			s.text = s.text[size:]
 		}
-		return head, append([]span{s}, word[i+1:]...)
 	}
-	return head, nil
+	return lines, line, at
+}
+
+// prefix is how many bytes of s find room in n columns, and how many of these
+// they take.
+func prefix(s string, n int) (size, columns int) {
+	for size < len(s) {
+		bytes, wide := character(s[size:])
+		if columns+wide > n {
+			break
+		}
+		size += bytes
+		columns += wide
+	}
+	return size, columns
+}
+
+// character measures the first character of s, as ansi.StringWidth does.
+func character(s string) (bytes, columns int) {
+	if s[0] < utf8.RuneSelf {
+		return 1, ansi.StringWidth(s[:1])
+	}
+	_, columns, bytes, _ = ansi.DecodeSequence(s, ansi.NormalState, nil)
+	return max(1, bytes), columns
 }
 
 // block is a paragraph, a list item or a line of code.

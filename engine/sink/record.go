@@ -145,6 +145,7 @@ func parseEvent(line []byte) (event.Event, error) {
 		event.KindRunStarted: e.RunStarted != nil, event.KindStepStarted: e.StepStarted != nil,
 		event.KindCalled: e.Called != nil, event.KindFound: e.Found != nil, event.KindShown: e.Shown != nil,
 		event.KindCovered: e.Covered != nil, event.KindSaid: e.Said != nil, event.KindProgressed: e.Progressed != nil,
+		event.KindAsked: e.Asked != nil, event.KindAnswered: e.Answered != nil,
 		event.KindStepFinished: e.StepFinished != nil, event.KindRunFinished: e.RunFinished != nil,
 	}
 	if e.Kind == "" {

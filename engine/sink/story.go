@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"strings"
 	"time"
 
 	"runbook/engine/event"
@@ -12,13 +13,20 @@ type story struct {
 	run      *event.RunStarted
 	steps    []*chapter // in the order of the plan
 	findings []event.Finding
-	views    []event.View
+	views    []view
 	coverage []event.Coverage
 	finished *event.RunFinished
+	asking   bool // the run waits for an answer
 
 	events int
 	first  time.Time
 	last   time.Time
+}
+
+// view is a view at its place in the story.
+type view struct {
+	event.View
+	after bool // a table that follows a finding: what was done about it
 }
 
 // chapter is one step of it.
@@ -64,9 +72,11 @@ func (s *story) add(e event.Event) {
 		}
 		s.findings = append(s.findings, *e.Found)
 	case e.Shown != nil:
-		s.views = append(s.views, *e.Shown)
+		s.views = append(s.views, view{*e.Shown, e.Shown.Kind == "table" && len(s.findings) > 0})
 	case e.Covered != nil:
 		s.coverage = append(s.coverage, *e.Covered)
+	case e.Asked != nil, e.Answered != nil:
+		s.asking = e.Asked != nil
 	case e.StepFinished != nil:
 		c := s.chapter(e.StepFinished.Name)
 		c.done = e.StepFinished
@@ -97,6 +107,16 @@ func (s *story) counts() map[event.Verdict]int {
 		n[f.Verdict]++
 	}
 	return n
+}
+
+// found reports whether a finding says what text ends in.
+func (s *story) found(v event.Verdict, text string) bool {
+	for _, f := range s.findings {
+		if f.Verdict == v && f.Title != "" && strings.HasSuffix(text, f.Title) {
+			return true
+		}
+	}
+	return false
 }
 
 // took is how long the run lasted, by its own events.

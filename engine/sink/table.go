@@ -12,7 +12,7 @@ func (p *page) table(v event.View, marks map[string]mark) {
 	p.title(v)
 	cols, label := columns(v), 0
 	for _, n := range v.Nodes {
-		label = max(label, ansi.StringWidth(n.Label))
+		label = max(label, min(ansi.StringWidth(n.Label), maxLabel))
 	}
 	total := room(cols)
 	if label+total > p.width {
@@ -23,8 +23,8 @@ func (p *page) table(v event.View, marks map[string]mark) {
 		p.line(append([]span{spaces(label)}, p.cells(cols, heads(cols), dim)...)...)
 	}
 	for _, n := range v.Nodes {
-		m := marks[n.ID]
-		row := append([]span{{n.Label, m.labelInk()}, spaces(label - ansi.StringWidth(n.Label))}, p.cells(cols, n.Cells, plain)...)
+		m, name := marks[n.ID], p.label(n.Label, label)
+		row := append([]span{{name, m.labelInk()}, spaces(label - ansi.StringWidth(name))}, p.cells(cols, n.Cells, plain)...)
 		if m.text != "" {
 			if label+total+gap+ansi.StringWidth(m.text) > p.width {
 				p.line(row...)
@@ -41,7 +41,7 @@ func (p *page) table(v event.View, marks map[string]mark) {
 func (p *page) list(v event.View, cols []column, marks map[string]mark) {
 	for _, n := range v.Nodes {
 		m := marks[n.ID]
-		p.flow(0, 2, []span{{n.Label, m.labelInk()}, spaces(1), {m.text, m.ink}}, p.width)
+		p.flow(0, 2, []span{{p.label(n.Label, maxLabel), m.labelInk()}, spaces(1), {m.text, m.ink}}, p.width)
 		for i, text := range n.Cells {
 			if text == "" {
 				continue
@@ -54,7 +54,7 @@ func (p *page) list(v event.View, cols []column, marks map[string]mark) {
 			if head != "" {
 				head += " "
 			}
-			p.flow(in, in+2, []span{{head, dim}, {text, plain}}, p.width)
+			p.flow(in, in+2, []span{{head, dim}, {p.brief(text, 3), plain}}, p.width)
 		}
 	}
 }
@@ -63,6 +63,6 @@ func (p *page) list(v event.View, cols []column, marks map[string]mark) {
 func (p *page) title(v event.View) {
 	p.blank()
 	if v.Title != "" {
-		p.flow(0, 2, []span{{v.Title, bold}}, p.width)
+		p.flow(0, 2, []span{{p.shorten(v.Title, maxTitle), bold}}, p.width)
 	}
 }

@@ -36,8 +36,9 @@ func (o TerminalOptions) page() *page {
 }
 
 // Terminal draws a run for a person: the header at once, what the recipe
-// prints as it comes, everything else when the run ends. The tree waits for
-// the findings because these mark the culprit in it.
+// prints as it comes, everything else when the run ends, or when it asks a
+// question: then what was found so far, and at the end what came after. The tree
+// waits for the findings because these mark the culprit in it.
 type Terminal struct {
 	w    io.Writer
 	opt  TerminalOptions
@@ -47,7 +48,8 @@ type Terminal struct {
 	title    string // of the running step
 	progress bool   // a progress line stands on the terminal
 	frame    int
-	drawn    bool // the body
+	drawn    bool // to the end
+	told     told
 	err      error
 }
 
@@ -77,9 +79,13 @@ func (t *Terminal) Write(e event.Event) error {
 			p.flow(0, 2, []span{{l, plain}}, p.width)
 		}
 		t.text(p)
+	case e.Asked != nil:
+		p.soFar(&t.story, &t.told, t.zone)
+		p.question(e)
+		t.text(p)
 	case e.RunFinished != nil:
 		t.drawn = true
-		p.body(&t.story, t.zone)
+		p.body(&t.story, &t.told, t.zone)
 		t.text(p)
 	default:
 		t.showProgress(p, e)
@@ -96,7 +102,7 @@ func (t *Terminal) Close() error {
 	if !t.drawn && t.story.events > 0 {
 		t.drawn = true
 		p := t.opt.page()
-		p.body(&t.story, t.zone)
+		p.body(&t.story, &t.told, t.zone)
 		t.text(p)
 	}
 	return t.err
@@ -157,15 +163,31 @@ func (t *Terminal) showProgress(p *page, e event.Event) {
 	t.put("\r" + ansi.EraseLineRight + p.shorten(text, p.width-1))
 }
 
-// Draw draws a view by itself, for a question that shows what would be hit.
-func Draw(w io.Writer, v event.View, opt TerminalOptions) error {
+// DrawQuestion draws a question by itself, as Terminal does: for a person whose
+// terminal is not where the run is drawn.
+func DrawQuestion(w io.Writer, step string, q event.Asked, opt TerminalOptions) error {
 	p := opt.page()
-	p.view(cleanView(v, !opt.Unicode), nil)
+	p.WriteByte('\n')
+	p.question(clean(event.Event{Step: step, Asked: &q}, !opt.Unicode))
 	_, err := w.Write(p.Bytes())
 	return err
 }
 
+// question says what a step wants to do, and to whom exactly.
+func (p *page) question(e event.Event) {
+	p.blank()
+	p.flow(0, 2, []span{{e.Step, bold}, {" needs the effect ", plain}, {e.Asked.Effect, bold}, {". It would hit exactly this:", plain}}, p.measure())
+	if len(e.Asked.What.Nodes) == 0 {
+		p.title(e.Asked.What)
+	}
+	p.view(e.Asked.What, nil)
+	p.WriteByte('\n')
+}
+
 func (p *page) view(v event.View, marks map[string]mark) {
+	if v.Kind == "table" && len(v.Nodes) == 0 {
+		return // a head without a body says nothing
+	}
 	switch v.Kind {
 	case "tree":
 		p.tree(v, marks)
@@ -181,7 +203,7 @@ func (p *page) header(s *story, zone *time.Location) {
 	r := s.run
 	title := []span{{r.Recipe, bold}}
 	if r.Title != "" && r.Title != r.Recipe {
-		title = append(title, span{" " + p.dot + " " + r.Title, plain})
+		title = append(title, span{" " + p.dot + " " + p.shorten(r.Title, maxTitle), plain})
 	}
 	p.flow(0, 2, title, p.width)
 
@@ -265,26 +287,48 @@ func unset(v any) bool {
 	}
 }
 
-// body draws all that a run found, from the shape of things down to the outcome.
-func (p *page) body(s *story, zone *time.Location) {
-	p.WriteByte('\n') // under the header
+// told is how much of a story is on the page already.
+type told struct{ steps, views, findings int }
+
+// soFar draws what was found and is not told yet: the shape of things, what is
+// the matter with them, then what was done about it.
+func (p *page) soFar(s *story, t *told, zone *time.Location) {
+	p.WriteByte('\n') // under the header, or the answer
 	if p.verbose > 0 {
-		p.chapters(s)
+		p.chapters(s, t)
 	}
 	marks := p.marks(s.findings)
-	for _, v := range s.views {
-		p.view(v, marks)
+	for _, after := range []bool{false, true} {
+		if after {
+			p.findingsBy(s.findings[t.findings:], zone)
+		}
+		for _, v := range s.views[t.views:] {
+			if v.after == after {
+				p.view(v.View, marks)
+			}
+		}
 	}
-	p.findingsBy(s.findings, zone)
+	t.views, t.findings = len(s.views), len(s.findings)
+}
+
+// body draws all that is left to tell, down to the outcome.
+func (p *page) body(s *story, t *told, zone *time.Location) {
+	s.asking = false // whatever became of the answer
+	p.soFar(s, t, zone)
 	p.stepsNotDone(s, s.finished == nil)
 	p.coverageRows(s.coverage)
 	p.footer(s)
 }
 
 // chapters draws the steps one by one: what is done there and why, in the
-// recipe's own words, then what was called.
-func (p *page) chapters(s *story) {
-	for _, c := range s.steps {
+// recipe's own words, then what was called. While the run goes on, those that
+// are over.
+func (p *page) chapters(s *story, t *told) {
+	for _, c := range s.steps[t.steps:] {
+		if s.asking && c.done == nil {
+			break
+		}
+		t.steps++
 		var head []span
 		if c.done != nil {
 			head = append(head, span{" " + p.dot + " " + string(c.done.Status), dim})
@@ -347,12 +391,15 @@ func (p *page) footer(s *story) {
 		mark, in = "?", magenta
 	}
 	counts := s.counts()
-	line := []span{{mark + " " + string(outcome), in}}
-	if outcome == event.Faults && counts[event.Fault] > 0 {
-		line = line[:0] // the count says it
+	if outcome == event.Clean && counts[event.Warn] > 0 {
+		mark, in = p.warn, yellow // nothing is proven, and not all is well
 	}
-	if reason != "" {
-		line = append(line, span{": " + reason, plain})
+	line := []span{{mark + " " + string(outcome), in}}
+	if in == yellow && outcome == event.Clean || outcome == event.Faults && counts[event.Fault] > 0 {
+		line = line[:0] // the count says it
+	} else if reason != "" && reason != string(outcome) && !s.found(event.Unknown, reason) {
+		line = append(line, span{": " + p.brief(reason, 3), plain})
+		reason = ""
 	}
 	for _, v := range verdicts {
 		if n := counts[v.verdict]; n > 0 {
@@ -367,6 +414,9 @@ func (p *page) footer(s *story) {
 				line = append(line, span{" " + p.dot + " " + text, plain})
 			}
 		}
+	}
+	if outcome == event.Clean && reason != "" {
+		line = append(line, span{" " + p.dot + " " + p.brief(reason, 3), plain})
 	}
 	if s.finished != nil && len(s.findings) == 0 {
 		line = append(line, span{" " + p.dot + " no findings", plain})

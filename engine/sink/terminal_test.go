@@ -154,13 +154,13 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-func TestDrawShowsAViewByItself(t *testing.T) {
+func TestAQuestionIsDrawnByItself(t *testing.T) {
 	var b bytes.Buffer
 	v := event.View{Kind: "table", Title: "Would be ended", Columns: []string{"pid"}, Nodes: []event.Node{{Label: "be\x1b[31mta", Cells: []string{"42"}}}}
-	if err := sink.Draw(&b, v, sink.TerminalOptions{Width: 40, Unicode: true}); err != nil {
+	if err := sink.DrawQuestion(&b, "cleanup", event.Asked{Effect: "kill", What: v}, sink.TerminalOptions{Width: 40, Unicode: true}); err != nil {
 		t.Fatal(err)
 	}
-	if want := "Would be ended\n           pid\nbe\ufffd[31mta   42\n"; b.String() != want {
+	if want := "\ncleanup needs the effect kill. It would\n  hit exactly this:\n\nWould be ended\n           pid\nbe\ufffd[31mta   42\n\n"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}
 }
@@ -244,7 +244,7 @@ func TestAnAbsurdlyDeepTreeIsDrawn(t *testing.T) {
 		v.Nodes = append(v.Nodes, event.Node{ID: fmt.Sprint(i + 1), Parent: fmt.Sprint(i), Label: "n"})
 	}
 	var b bytes.Buffer
-	if err := sink.Draw(&b, v, sink.TerminalOptions{Width: 40}); err != nil || strings.Count(b.String(), "\n") != len(v.Nodes) {
+	if err := sink.DrawQuestion(&b, "a", event.Asked{Effect: "run", What: v}, sink.TerminalOptions{Width: 60}); err != nil || strings.Count(b.String(), "\n") != len(v.Nodes)+4 {
 		t.Errorf("%d lines, error %v", strings.Count(b.String(), "\n"), err)
 	}
 }

@@ -28,7 +28,7 @@ func (p *page) tree(v event.View, marks map[string]mark) {
 	rows := p.branches(v.Nodes, marks)
 	label, marked := 0, 0
 	for _, r := range rows {
-		label = max(label, ansi.StringWidth(r.lead)+ansi.StringWidth(r.Label))
+		label = max(label, ansi.StringWidth(r.lead)+min(ansi.StringWidth(r.Label), maxLabel))
 		if m := marks[r.ID]; m.text != "" {
 			marked = max(marked, gap+ansi.StringWidth(m.text))
 		}
@@ -48,7 +48,7 @@ func (p *page) tree(v event.View, marks map[string]mark) {
 			continue
 		}
 		m := marks[r.ID]
-		name := p.shorten(r.Label, label-ansi.StringWidth(r.lead))
+		name := p.label(r.Label, label-ansi.StringWidth(r.lead))
 		pad := label - ansi.StringWidth(r.lead) - ansi.StringWidth(name)
 		row := append([]span{{r.lead, dim}, {name, m.labelInk()}, spaces(pad)}, p.cells(cols, r.Cells, plain)...)
 		if m.text == "" {

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// help draws what a verb is for, at the width of the terminal. Examples come
+// first: that is what people look for.
+func (d *door) help(cmd *cobra.Command) {
+	w, width := d.stdout(), d.helpWidth()
+	fill(w, width, cmp.Or(cmd.Long, cmd.Short))
+	if cmd.HasExample() {
+		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\nUsage:\n  %s VERB\n\nVerbs:\n", cmd.CommandPath())
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				hanging(w, width, c.Name(), c.NamePadding(), c.Short)
+			}
+		}
+	} else {
+		fmt.Fprintf(w, "\nUsage:\n  %s\n", cmd.UseLine())
+	}
+	if flags := strings.TrimRight(cmd.LocalFlags().FlagUsagesWrapped(width), "\n "); flags != "" {
+		fmt.Fprintf(w, "\nFlags:\n%s\n", flags)
+	}
+}
+
+// helpWidth is the width of help, which is asked for before any flag is read.
+func (d *door) helpWidth() int {
+	return min((&looks{width: d.conf.Width}).columns(d.out), 100)
+}
+
+// fill writes paragraphs, each wrapped anew.
+func fill(w io.Writer, width int, text string) {
+	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, strings.Join(wrap(paragraph, width), "\n"))
+	}
+}
+
+// hanging writes a name and what it means; where the page has no room for the
+// two beside each other, the meaning stands below.
+func hanging(w io.Writer, width int, name string, wide int, text string) {
+	const narrow = 24
+	if width-wide-4 < narrow {
+		fmt.Fprintf(w, "  %s\n    %s\n", name, strings.Join(wrap(text, max(width-4, 8)), "\n    "))
+		return
+	}
+	for _, line := range wrap(text, width-wide-4) {
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-*s  %s", wide, name, line), " "))
+		name = ""
+	}
+}
