@@ -25,13 +25,16 @@ import (
 // Options say on what the builtins work.
 type Options struct {
 	Host probe.Host // nil: the table serves for documentation and checks only
+	// Journals is the directory for notes of what must be put back, see
+	// probe.Journal; "" = none.
+	Journals string
 }
 
 // Table is every builtin, in the order of the reference. Make one table a run:
 // it remembers what the run could not read and which trees it met.
 func Table(o Options) []engine.Builtin {
-	w := &world{host: o.Host, seen: map[probe.Coverage]bool{}}
-	return []engine.Builtin{
+	w := &world{host: o.Host, journals: o.Journals, seen: map[probe.Coverage]bool{}, sheds: map[string]*probe.GitWorktree{}}
+	return append([]engine.Builtin{
 		w.ps(),
 		w.threads(),
 		w.wchan(),
@@ -51,17 +54,24 @@ func Table(o Options) []engine.Builtin {
 		w.tree(),
 		w.coverage(),
 		w.pkill(),
-	}
+		w.pytest(),
+		w.findings(),
+		w.read(),
+		w.junit(),
+	}, append(w.gitTable(), statsTable()...)...)
 }
 
 // world is what the builtins of one run share.
 type world struct {
-	host probe.Host
+	host     probe.Host
+	journals string
 
 	mu    sync.Mutex
 	rows  []probe.Coverage // what was read and what could not be, so far, equal rows once
 	seen  map[probe.Coverage]bool
-	trees []*tree // that the recipe made: pkill asks how many are faulted
+	hangs int                           // of pytest, so far: names their captures
+	sheds map[string]*probe.GitWorktree // throw-away work trees that are there, by path
+	trees []*tree                       // that the recipe made: pkill asks how many are faulted
 }
 
 var errNoHost = errors.New("there is no machine to look at")

@@ -15,7 +15,9 @@ func Types() []Described {
 		pipeKind.describe(), fillKind.describe(), holderKind.describe(), lockKind.describe(), listenerKind.describe(), udsFileKind.describe(),
 		segmentKind.describe(), machineKind.describe(), sampleKind.describe(), pairKind.describe(), readingKind.describe(), edgeKind.describe(),
 		graphKind.describe(), placeKind.describe(), treeKind.describe(), coverageKind.describe(), clearedKind.describe(), endingKind.describe(),
-		sparedKind.describe(), plannedKind.describe(),
+		sparedKind.describe(), plannedKind.describe(), attemptKind.describe(), testKind.describe(), leakKind.describe(), findingKind.describe(), moduleKind.describe(),
+		repoKind.describe(), submoduleKind.describe(), commitKind.describe(), patchKind.describe(),
+		intervalKind.describe(), comparisonKind.describe(), searchKind.describe(),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	starjson "go.starlark.net/lib/json"
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
+	"go.starlark.net/starlarkstruct"
 	"go.starlark.net/syntax"
 
 	"runbook/builtins/probe"
@@ -27,10 +28,12 @@ type run struct {
 	table    []engine.Builtin
 	names    starlark.StringDict // what the script sees besides
 	given    map[string]bool
+	named    map[string]engine.Kind
 	dryRun   bool
 	findings []event.Finding
 	refuse   bool // nobody grants anything
 	ctx      context.Context
+	artefact func(name string) (string, error) // nil: nothing is recorded
 
 	covered   []event.Coverage
 	shown     []event.View
@@ -44,11 +47,18 @@ func newRun(host probe.Host) *run {
 func (r *run) call(b *engine.Builtin, thread *starlark.Thread) *engine.Call {
 	return &engine.Call{
 		Context: r.ctx, Name: b.Name, Pos: "test.star:1:1", DryRun: r.dryRun, Thread: thread, Given: r.given,
+		Named:    func(text string) engine.Kind { return r.named[text] },
 		Cover:    func(c event.Coverage) { r.covered = append(r.covered, c) },
 		Progress: func(string) {},
 		Show:     func(v event.View) { r.shown = append(r.shown, v) },
 		Findings: func() []event.Finding { return r.findings },
 		Undo:     func(string, func(context.Context) error) {},
+		Artefact: func(name string) (string, error) {
+			if r.artefact == nil {
+				return "", nil
+			}
+			return r.artefact(name)
+		},
 		Confirm: func(effect engine.Effect, v event.View) error {
 			if r.refuse {
 				return &engine.Denied{Effect: effect, What: v}
@@ -67,9 +77,18 @@ func (r *run) exec(src string) (starlark.StringDict, error) {
 	}
 	for i := range r.table {
 		b := &r.table[i]
-		env[b.Name] = starlark.NewBuiltin(b.Name, func(thread *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+		word := starlark.NewBuiltin(b.Name, func(thread *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			return b.Func(r.call(b, thread), args, kwargs)
 		})
+		space, name, dotted := strings.Cut(b.Name, ".")
+		if !dotted {
+			env[b.Name] = word
+			continue
+		}
+		if env[space] == nil {
+			env[space] = &starlarkstruct.Module{Name: space, Members: starlark.StringDict{}}
+		}
+		env[space].(*starlarkstruct.Module).Members[name] = word
 	}
 	thread := &starlark.Thread{Name: "test"}
 	thread.SetMaxExecutionSteps(100_000)

@@ -3,6 +3,7 @@ package builtins
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"go.starlark.net/starlark"
 
@@ -15,18 +16,29 @@ func (w *world) udsFiles() engine.Builtin {
 		Name: "uds_files",
 		Doc: "The socket files of a directory, and whether anybody listens at them.\n\n" +
 			"The kernel says who listens; the pid in a file's name does not. In `registry@1616.sock` it is no pid at all.",
-		Params:  []engine.Arg{{Name: "dir", Type: "string", Doc: `Such as "/run/user/1000/tractor". One that does not exist has no files.`}},
+		Params:  []engine.Arg{{Name: "dir", Type: "string", Default: `""`, Doc: `Such as "/run/user/1000/tractor". One that does not exist has no files. "" is where our user's actors put theirs: $XDG_RUNTIME_DIR/tractor.`}},
 		Returns: "list of uds_file",
 		Errors:  "the directory may not be read; the machine is a snapshot, which holds no such directories",
 		Example: `[f.path for f in uds_files(dir) if not f.listening]`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var dir string
-			if err := starlark.UnpackArgs(call.Name, args, kwargs, "dir", &dir); err != nil {
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "dir?", &dir); err != nil {
 				return nil, err
 			}
 			return w.look(call, func(ctx context.Context, h probe.Host) (starlark.Value, error) {
-				found, err := probe.UDSFiles(ctx, h, dir)
-				return listOf(found, func(f probe.UDSFile) starlark.Value { return newRecord(udsFileKind, f, "procfs", h.Now()) }), err
+				dirs := []string{dir}
+				if dir == "" {
+					dirs = probe.Bindspaces(os.Getenv, h.Clock().UID)
+				}
+				var found []probe.UDSFile
+				for _, dir := range dirs {
+					files, err := probe.UDSFiles(ctx, h, dir)
+					if err != nil {
+						return nil, err
+					}
+					found = append(found, files...)
+				}
+				return listOf(found, func(f probe.UDSFile) starlark.Value { return newRecord(udsFileKind, f, "procfs", h.Now()) }), nil
 			})
 		},
 	}

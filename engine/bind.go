@@ -19,20 +19,31 @@ type Bound struct {
 	values starlark.StringDict
 	Given  map[string]bool // which of them the user gave
 	Fields event.Fields    // all, in the order of the recipe
+	texts  map[string]Kind // what the user gave, word by word, and to which kind of parameter
 }
+
+// named is the kind of parameter in which the user gave exactly this text; ""
+// for defaults, and for what a recipe made up.
+func (b *Bound) named(text string) Kind { return b.texts[text] }
 
 // Bind reads the texts that a user gave: by parameter name (not flag), and the
 // positional rest. Errors: *UsageError.
 func (r *Recipe) Bind(texts map[string][]string, rest []string) (*Bound, error) {
-	b := &Bound{values: starlark.StringDict{}, Given: map[string]bool{}, Fields: event.Fields{}}
+	b := &Bound{values: starlark.StringDict{}, Given: map[string]bool{}, Fields: event.Fields{}, texts: map[string]Kind{}}
 	var names []string
+	positional, after := cutRest(rest, r.Params)
 	takesRest := false
 	for _, p := range r.Params {
 		names = append(names, p.Name)
 		given, ok := texts[p.Name]
 		if p.Kind == KindRest {
-			takesRest = true
-			given = append(slices.Clone(given), rest...)
+			more := positional
+			if p.After {
+				more = after
+			} else {
+				takesRest = true
+			}
+			given = append(slices.Clone(given), more...)
 			ok = len(given) > 0
 		}
 		value := p.standIn()
@@ -42,6 +53,11 @@ func (r *Recipe) Bind(texts map[string][]string, rest []string) (*Bound, error) 
 				return nil, p.usage(given, err)
 			}
 			b.Given[p.Name] = true
+			for _, text := range given {
+				if b.texts[text] != KindPath {
+					b.texts[text] = p.Kind
+				}
+			}
 		}
 		value.Freeze()
 		b.values[p.Name] = value
@@ -61,10 +77,26 @@ func (r *Recipe) Bind(texts map[string][]string, rest []string) (*Bound, error) 
 		}
 		return nil, e
 	}
-	if len(rest) > 0 && !takesRest {
-		return nil, &UsageError{Msg: fmt.Sprintf("%s takes no arguments, got %q", r.Name, rest[0])}
+	if len(positional) > 0 && !takesRest {
+		return nil, &UsageError{Msg: fmt.Sprintf("%s takes no arguments, got %q", r.Name, positional[0])}
 	}
 	return b, nil
+}
+
+// cutRest takes apart what stands before "--" and what follows it, for a recipe
+// that has a parameter for each.
+func cutRest(rest []string, params []Param) (positional, after []string) {
+	at := slices.Index(rest, "--")
+	if at < 0 || !SplitsRest(params) {
+		return rest, nil
+	}
+	return rest[:at], rest[at+1:]
+}
+
+// SplitsRest reports whether a recipe tells what follows "--" from what stands
+// before it: only then does "--" stand in a request's Rest.
+func SplitsRest(params []Param) bool {
+	return slices.ContainsFunc(params, func(p Param) bool { return p.After })
 }
 
 // standIn is the value when none was given. A recipe that came over a pipe as

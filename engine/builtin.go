@@ -30,6 +30,7 @@ type Builtin struct {
 	Errors  string // when it fails, one line; "" = only on wrong arguments
 	Example string // one Starlark expression or statement
 	Effect  Effect
+	Asks    bool // asks for its effect itself, with Call.Confirm, once it knows what it would hit; Kill always does
 	Pure    bool // touches no host: may be called while a file loads
 
 	// Func does it. Unpack arguments with starlark.UnpackArgs(call.Name, …):
@@ -59,12 +60,22 @@ type Call struct {
 	// them the user gave: pkill reads `pid` and `match` from here.
 	Given map[string]bool
 
+	// Named is the kind of the parameter in which the user gave exactly this
+	// text, a path before others; "" when the user did not. A file that was
+	// named in a parameter of kind path may be written without a grant.
+	Named func(text string) Kind
+
 	Cover    func(event.Coverage)                              // puts a coverage row into the stream, once per equal row
 	Progress func(text string)                                 // a sign of life
 	Show     func(event.View)                                  // as the word show does
 	Findings func() []event.Finding                            // said so far in this run, in order
 	Undo     func(name string, fn func(context.Context) error) // runs when the step ends, whatever ends it
 	Confirm  func(effect Effect, what event.View) error        // nil = granted; else a *Denied
+
+	// Artefact is the path of a new file beside the run's record, for evidence
+	// that outlives the run; "" when the run is not recorded. name is a plain
+	// file name; of one that was given before, the file is there.
+	Artefact func(name string) (path string, err error)
 }
 
 // A value that can be the subject of a finding, lie in evidence, or be shown

@@ -77,11 +77,13 @@ func count(v starlark.Value, err error) int {
 func loadCall(b *Builtin, thread *starlark.Thread) *Call {
 	return &Call{
 		Context: context.Background(), Name: b.Name, Pos: said(thread), Thread: thread, Given: map[string]bool{},
+		Named:    func(string) Kind { return "" },
 		Cover:    func(event.Coverage) {},
 		Progress: func(string) {},
 		Show:     func(event.View) {},
 		Findings: func() []event.Finding { return nil },
 		Undo:     func(string, func(context.Context) error) {},
+		Artefact: func(string) (string, error) { return "", nil },
 		Confirm: func(effect Effect, _ event.View) error {
 			return &Denied{Effect: effect, Reason: fmt.Sprintf("%s: only inside a step", b.Name)}
 		},
@@ -92,12 +94,14 @@ func loadCall(b *Builtin, thread *starlark.Thread) *Call {
 func (s *stepRun) call(b *Builtin, thread *starlark.Thread, pos string, g *gate) *Call {
 	return &Call{
 		Context: s.ctx, Name: b.Name, Step: s.step.Name, Pos: pos, DryRun: s.run.dryRun, Thread: thread, Given: s.run.bound.Given,
+		Named:    s.run.bound.named,
 		Cover:    s.cover,
 		Progress: s.progress,
 		Show:     s.show,
 		Findings: s.run.findings,
 		Undo:     func(name string, fn func(context.Context) error) { s.undos.push(s.ctx, name, fn) },
 		Confirm:  g.confirm,
+		Artefact: s.run.artefact,
 	}
 }
 
@@ -105,7 +109,8 @@ func (s *stepRun) call(b *Builtin, thread *starlark.Thread, pos string, g *gate)
 //
 // Starting programs and writing is asked for before the call begins. Killing is
 // asked for when the builtin knows whom it would hit: a cleanup that finds
-// nothing to kill needs nobody's leave.
+// nothing to kill needs nobody's leave. So is what says that it asks itself: a
+// file that the user named is written without a question.
 type gate struct {
 	step    *stepRun
 	builtin *Builtin
@@ -120,7 +125,7 @@ func (g *gate) enter() error {
 	if !s.step.needs(effect) {
 		return fmt.Errorf("%s needs the effect %s; declare it: step(%s, needs = [%q])", g.builtin.Name, effect, s.step.Name, effect)
 	}
-	if effect == Kill || s.run.dryRun {
+	if effect == Kill || g.builtin.Asks || s.run.dryRun {
 		return nil
 	}
 	return g.confirm(effect, event.View{Kind: "table", Title: fmt.Sprintf("%s (%s)", g.builtin.Name, effect), Nodes: []event.Node{}})

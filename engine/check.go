@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"go.starlark.net/resolve"
 	"go.starlark.net/syntax"
 )
 
@@ -185,15 +186,24 @@ func (c *checker) walk(s Step, def *syntax.DefStmt, defs map[string]*syntax.DefS
 	})
 }
 
-// wordOf is the name of an identifier, or of module.member; "" for all else.
+// wordOf is the name of an identifier, or of module.member; "" for all else. A
+// local name is no word: a step's parameter is called like the step whose value
+// it is.
 func wordOf(e syntax.Expr) string {
 	switch e := e.(type) {
 	case *syntax.Ident:
-		return e.Name
+		if !isLocal(e) {
+			return e.Name
+		}
 	case *syntax.DotExpr:
-		if x, ok := e.X.(*syntax.Ident); ok {
+		if x, ok := e.X.(*syntax.Ident); ok && !isLocal(x) {
 			return x.Name + "." + e.Name.Name
 		}
 	}
 	return ""
+}
+
+func isLocal(id *syntax.Ident) bool {
+	b, ok := id.Binding.(*resolve.Binding)
+	return ok && (b.Scope == resolve.Local || b.Scope == resolve.Cell || b.Scope == resolve.Free)
 }

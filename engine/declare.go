@@ -107,7 +107,7 @@ func (d *declaration) takeParams(params *starlark.Dict, say sayFunc) {
 		}
 		if p.Kind == KindRest {
 			for _, other := range d.params {
-				if other.Kind == KindRest {
+				if other.Kind == KindRest && other.After == p.After {
 					say(p.Pos, "", "param %s: %s takes the rest of the arguments already", name, other.Name)
 				}
 			}

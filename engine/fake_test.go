@@ -114,6 +114,11 @@ func (b *bench) table() []Builtin {
 			}
 			return none(err)
 		}},
+		{Name: "artefact", Func: func(call *Call, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+			name, _ := starlark.AsString(args[0])
+			path, err := call.Artefact(name)
+			return starlark.String(path), err
+		}},
 		{Name: "given", Func: func(call *Call, _ starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 			return starlark.Bool(call.Given["pid"]), nil
 		}},
@@ -163,6 +168,14 @@ func (b *bench) table() []Builtin {
 		{Name: "git.write", Effect: Write, Func: func(call *Call, _ starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 			b.note("write")
 			return starlark.None, nil
+		}},
+		{Name: "save", Effect: Write, Asks: true, Func: func(call *Call, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+			path, _ := starlark.AsString(args[0])
+			b.note("%s by %q", path, call.Named(path))
+			if call.Named(path) == KindPath {
+				return starlark.None, nil
+			}
+			return nil, call.Confirm(Write, event.View{Kind: "table", Title: path})
 		}},
 		{Name: "kill", Effect: Kill, Func: func(call *Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var targets *starlark.List

@@ -156,3 +156,27 @@ func TestAQuestionIsInTheStream(t *testing.T) {
 		})
 	}
 }
+
+// A builtin that asks itself may spare the user a question about what the user
+// named; whether it did is its own to say.
+func TestAFileThatTheUserNamedNeedsNoGrant(t *testing.T) {
+	const report = `
+def a(out, name, files):
+    """A"""
+    save(out)
+    save(files[0])
+    save(name)
+recipe(
+    params = {"out": param.path("P"), "name": param.string("", "N"), "files": param.list("F")},
+    steps = [step(a, needs = ["write"])],
+)
+`
+	b := newBench(t)
+	m, _ := b.run(context.Background(), report, func(_ *Engine, r *Request) {
+		r.Params = map[string][]string{"out": {"r.xml"}, "files": {"r.xml", "other"}, "name": {"secret"}}
+	})
+	want := `r.xml by "path"; r.xml by "path"; secret by "string"`
+	if b.notes() != want || m.steps() != "a denied: write was not granted; grant it with --allow write" {
+		t.Errorf("%s\n%s\nwant %s", b.notes(), m.steps(), want)
+	}
+}

@@ -25,7 +25,7 @@ const (
 	KindPath     Kind = "path"     // string; None when it was not given
 	KindPids     Kind = "pids"     // list of int; repeated or with commas
 	KindList     Kind = "list"     // list of string; repeated
-	KindRest     Kind = "rest"     // list of string: positional, and what follows "--"
+	KindRest     Kind = "rest"     // list of string: positional, and what follows "--"; see Param.After
 )
 
 // Param is a parameter of a recipe. It becomes a flag of `runbook run`.
@@ -36,6 +36,7 @@ type Param struct {
 	Doc      string   // one line
 	Choices  []string // of KindChoice
 	Repeated bool     // may be given several times
+	After    bool     // of KindRest: takes what follows "--", and the other takes what stands before
 	Pos      string
 
 	value starlark.Value // the default
@@ -43,6 +44,17 @@ type Param struct {
 
 // Flag is the parameter's flag without the dashes: older_than ↔ older-than.
 func (p Param) Flag() string { return strings.ReplaceAll(p.Name, "_", "-") }
+
+// Typed is how a user gives the parameter: --older-than, or where it stands.
+func (p Param) Typed() string {
+	switch {
+	case p.Kind == KindRest && p.After:
+		return "-- " + strings.ToUpper(p.Name) + " …"
+	case p.Kind == KindRest:
+		return strings.ToUpper(p.Name) + " …"
+	}
+	return "--" + p.Flag()
+}
 
 // ReservedFlags are the flags of `runbook run` itself. A parameter may not be
 // named like one: the command line would have two meanings.
@@ -92,7 +104,7 @@ var paramModule = &starlarkstruct.Module{Name: "param", Members: starlark.String
 	"path":     paramWord(KindPath, "doc?", "default?"),
 	"pids":     paramWord(KindPids, "doc?", "default?"),
 	"list":     paramWord(KindList, "doc?", "default?"),
-	"rest":     paramWord(KindRest, "doc?", "default?"),
+	"rest":     paramWord(KindRest, "doc?", "default?", "after?"),
 }}
 
 func paramWord(kind Kind, order ...string) *starlark.Builtin {
@@ -102,6 +114,7 @@ func paramWord(kind Kind, order ...string) *starlark.Builtin {
 			return nil, fmt.Errorf("%s: only at the top level of a file", name)
 		}
 		var doc string
+		var after bool
 		var dflt starlark.Value = starlark.None
 		var choices *starlark.List
 		var into []any
@@ -114,13 +127,15 @@ func paramWord(kind Kind, order ...string) *starlark.Builtin {
 				into = append(into, &dflt)
 			case "choices":
 				into = append(into, &choices)
+			case "after":
+				into = append(into, &after)
 			}
 		}
 		if err := starlark.UnpackArgs(name, args, kwargs, into...); err != nil {
 			return nil, err
 		}
 		p := Param{
-			Kind: kind, Doc: oneLine(doc), Pos: said(thread),
+			Kind: kind, Doc: oneLine(doc), Pos: said(thread), After: after,
 			Repeated: kind == KindPids || kind == KindList || kind == KindRest,
 		}
 		if choices != nil {

@@ -150,3 +150,34 @@ func FuzzBind(f *testing.F) {
 		}
 	})
 }
+
+// What follows "--" is another program's, for a recipe that says so; for all
+// others it is part of the rest.
+func TestWhatFollowsTheDashesMayGoElsewhere(t *testing.T) {
+	both := newBench(t).recipe("def a(suites, args):\n    \"\"\"A\"\"\"\nrecipe(steps = [a], params = {'suites': param.rest('S'), 'args': param.rest('A', after = True)})\n")
+	for _, c := range []struct {
+		rest []string
+		want string
+	}{
+		{nil, `[] []`},
+		{[]string{"x", "y"}, `["x", "y"] []`},
+		{[]string{"x", "--", "-k", "z", "--", "w"}, `["x"] ["-k", "z", "--", "w"]`},
+		{[]string{"--", "-k"}, `[] ["-k"]`},
+	} {
+		b, err := both.Bind(nil, c.rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.values["suites"].String() + " " + b.values["args"].String(); got != c.want {
+			t.Errorf("%q: got %s, want %s", c.rest, got, c.want)
+		}
+	}
+	after := newBench(t).recipe("def a(args):\n    \"\"\"A\"\"\"\nrecipe(steps = [a], params = {'args': param.rest('A', after = True)})\n")
+	if _, err := after.Bind(nil, []string{"x", "--", "y"}); err == nil || err.Error() != `demo takes no arguments, got "x"` {
+		t.Errorf("before the dashes: %v", err)
+	}
+	_, err := newBench(t).library(map[string]string{"demo.star": "def a():\n    \"\"\"A\"\"\"\nrecipe(steps = [a], params = {'x': param.rest(after = True), 'y': param.rest(after = True)})\n"}).Find(context.Background(), "demo")
+	if err == nil || !strings.Contains(err.Error(), "param y: x takes the rest of the arguments already") {
+		t.Errorf("two for the same: %v", err)
+	}
+}

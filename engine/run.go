@@ -34,6 +34,9 @@ type Request struct {
 	DryRun bool
 	Sink   event.Sink // not closed by Run: who made it closes it
 
+	// Artefact names a new file beside the record; nil when there is no record.
+	Artefact func(name string) (path string, err error)
+
 	ID   string // "" = one is made
 	Tool string // "runbook 0.1.0"
 	Host string // host name
@@ -66,6 +69,7 @@ type run struct {
 	bound  *Bound
 	grants Grants
 	dryRun bool
+	keepAt func(name string) (string, error) // Request.Artefact
 	stream *stream
 
 	values  starlark.StringDict     // of params and of the steps that are done
@@ -76,7 +80,7 @@ type run struct {
 }
 
 func (e *Engine) start(req Request, bound *Bound) *run {
-	r := &run{engine: *e, recipe: req.Recipe, bound: bound, grants: req.Grants.with(req.Recipe), dryRun: req.DryRun, values: starlark.StringDict{}, became: map[string]event.Status{}}
+	r := &run{engine: *e, recipe: req.Recipe, bound: bound, grants: req.Grants.with(req.Recipe), dryRun: req.DryRun, keepAt: req.Artefact, values: starlark.StringDict{}, became: map[string]event.Status{}}
 	d := &r.engine
 	if d.Now == nil {
 		d.Now = time.Now
@@ -106,6 +110,21 @@ func (e *Engine) start(req Request, bound *Bound) *run {
 func (r *run) now() time.Time { return r.engine.Now() }
 
 func (r *run) findings() []event.Finding { return r.stream.said() }
+
+// artefact serves Call.Artefact. A recipe may have made the name up.
+func (r *run) artefact(name string) (string, error) {
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
+		return "", fmt.Errorf("artefact %q: not a plain file name", name)
+	}
+	if r.keepAt == nil {
+		return "", nil
+	}
+	path, err := r.keepAt(name)
+	if err != nil {
+		return "", fmt.Errorf("artefact %s: %w", name, err)
+	}
+	return path, nil
+}
 
 func (r *run) announce(req Request) {
 	id := req.ID

@@ -44,7 +44,7 @@ func TestReadmeIsTheCatalogueOfTheRecipes(t *testing.T) {
 			if p.Default != "" {
 				def = "`" + p.Default + "`"
 			}
-			fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", p.Flag(), p.Kind, def, p.Doc)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Typed(), p.Kind, def, p.Doc)
 		}
 		b.WriteString("\nSteps:\n\n")
 		for i, s := range r.Steps {

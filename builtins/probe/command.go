@@ -1,6 +1,10 @@
 package probe
 
-import "time"
+import (
+	"context"
+	"strings"
+	"time"
+)
 
 // Command is a program to run, and how long it may take.
 type Command struct {
@@ -11,6 +15,20 @@ type Command struct {
 	Deadline time.Duration // 0 = none
 	Grace    time.Duration // from SIGTERM to SIGKILL at the deadline
 	MaxBytes int           // of stdout and stderr each; 0 = 1 MiB. More is cut, and said
+	Tail     bool          // what is cut is the beginning, not the end
+	Merged   bool          // stderr goes where stdout goes, in the order of writing
+
+	// Survives lets the program go on when we are killed: for one that ends in
+	// milliseconds and would leave a lock behind. All others die with us.
+	Survives bool
+
+	// AtDeadline is called once, at the deadline or at ctx's end, before the
+	// first signal: the last look at who hangs. tree is who lives, the program
+	// first. It must heed its context, which lasts 30 seconds and outlives Run's.
+	AtDeadline func(ctx context.Context, tree []ID)
+	// AtLeft is called once when the program has exited and left processes
+	// behind that did not go by themselves, before they are ended.
+	AtLeft func(ctx context.Context, left []Process)
 }
 
 // Result is what became of a Command.
@@ -23,6 +41,13 @@ type Result struct {
 	Cut      bool // more was printed than was kept
 	Duration time.Duration
 	// Outlived are the processes that it left behind when it exited, and that
-	// did not go by themselves: they were ended. ID, Comm, State, PPID and SID.
+	// did not go by themselves: they were ended.
 	Outlived []Process
+}
+
+// SurvivorsError names processes that even SIGKILL did not end.
+type SurvivorsError struct{ Left []string }
+
+func (e *SurvivorsError) Error() string {
+	return "still there after SIGKILL: " + strings.Join(e.Left, ", ")
 }

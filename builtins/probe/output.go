@@ -19,11 +19,12 @@ type output struct {
 	mu   sync.Mutex
 	kept []byte
 	max  int
+	tail bool // keep the end
 	cut  bool
 }
 
 // newOutput returns the end of the pipe to hand to the program.
-func newOutput(limit int) (*output, *os.File, error) {
+func newOutput(limit int, tail bool) (*output, *os.File, error) {
 	if limit <= 0 {
 		limit = defaultOutput
 	}
@@ -31,7 +32,7 @@ func newOutput(limit int) (*output, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &output{r: r, max: limit, done: make(chan struct{})}
+	o := &output{r: r, max: limit, tail: tail, done: make(chan struct{})}
 	go func() {
 		defer close(o.done)
 		_, _ = io.Copy(o, r)
@@ -43,10 +44,23 @@ func newOutput(limit int) (*output, *os.File, error) {
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.tail {
+		o.keepEnd(p)
+		return len(p), nil
+	}
 	n := min(len(p), o.max-len(o.kept))
 	o.kept = append(o.kept, p[:n]...)
 	o.cut = o.cut || n < len(p)
 	return len(p), nil
+}
+
+// keepEnd moves what is kept only now and then, not for every line.
+func (o *output) keepEnd(p []byte) {
+	o.kept = append(o.kept, p...)
+	if len(o.kept) > 2*o.max {
+		o.kept = append(o.kept[:0], o.kept[len(o.kept)-o.max:]...)
+		o.cut = true
+	}
 }
 
 // close returns what was printed. The last writer has ended, as a rule, and
@@ -57,5 +71,8 @@ func (o *output) close() ([]byte, bool) {
 	o.r.Close()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.tail && len(o.kept) > o.max {
+		o.kept, o.cut = o.kept[len(o.kept)-o.max:], true
+	}
 	return o.kept, o.cut
 }

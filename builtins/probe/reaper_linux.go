@@ -38,7 +38,8 @@ type tree struct {
 	r        *reaper
 	pid      int
 	sessions map[int]bool // that were seen in it
-	over     bool         // nobody was left of it
+	quiet    int          // passes in a row that found nobody, and nothing that moved
+	over     bool         // nobody is left of it
 }
 
 // start begins to look after what start starts.
@@ -64,7 +65,7 @@ func (r *reaper) start(h Host, start func() (pid int, err error)) (*tree, error)
 
 func (r *reaper) begin(h Host) error {
 	r.host, r.before = h, map[ID]bool{}
-	children, err := r.children(os.Getpid())
+	children, _, err := r.children(os.Getpid())
 	if err != nil {
 		return fmt.Errorf("our own children: %w", err)
 	}
@@ -120,19 +121,20 @@ func (t *tree) forget() {
 }
 
 // orphans reaps those orphans of our programs that have ended and returns the
-// others.
-func (r *reaper) orphans() []life {
-	children, err := r.children(os.Getpid())
+// others. quiet says that none ended meanwhile: who ends leaves children to us,
+// perhaps after we had listed ours.
+func (r *reaper) orphans() (living []life, quiet bool) {
+	children, quiet, err := r.children(os.Getpid())
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	ours, _ := unix.Getsid(0)
-	var living []life
 	for _, c := range children {
 		switch {
 		case c.SID == ours || r.before[c.ID] || r.trees[c.PID] != nil:
 		case c.ended():
 			reap(c)
+			quiet = false
 		default:
 			living = append(living, c)
 			if t := r.owner(c); t != nil {
@@ -140,7 +142,7 @@ func (r *reaper) orphans() []life {
 			}
 		}
 	}
-	return living
+	return living, quiet
 }
 
 // owner says whose tree an orphan comes from: by its session; in a session
@@ -176,24 +178,32 @@ func reap(l life) {
 	_ = unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|unix.WNOHANG, nil)
 }
 
-func (r *reaper) children(pid int) ([]life, error) {
+// children reads the children of a process. quiet says that all that were
+// listed were still there.
+func (r *reaper) children(pid int) (out []life, quiet bool, err error) {
 	pids, err := Children(context.Background(), r.host, pid)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var out []life
+	quiet = true
 	for _, child := range pids {
 		if l, err := readLife(context.Background(), r.host, child); err == nil && l.PPID == pid {
 			out = append(out, l)
+		} else {
+			quiet = false
 		}
 	}
-	return out, nil
+	return out, quiet, nil
 }
 
 // living lists the tree's processes that have not ended, the program first.
-// When there are none the tree is over, and orphans that nobody claims are
-// left to the trees that are not: both under one lock, or two programs that end
-// together would leave them to each other.
+//
+// An empty list alone does not mean that nobody is left: a process that was
+// listed alive may have ended before it was read, and left us a child that was
+// not ours yet when ours were listed. Only two passes in a row in which nobody
+// was found and nobody ended mean it. Then the tree is over, and orphans that
+// nobody claims are left to the trees that are not: both under one lock, or two
+// programs that end together would leave them to each other.
 func (t *tree) living() []life {
 	t.r.mu.Lock()
 	defer t.r.mu.Unlock()
@@ -201,7 +211,8 @@ func (t *tree) living() []life {
 	if l, err := readLife(context.Background(), t.r.host, t.pid); err == nil {
 		todo = append(todo, l)
 	}
-	for _, orphan := range t.r.orphans() {
+	orphans, quiet := t.r.orphans()
+	for _, orphan := range orphans {
 		if t.r.owner(orphan) == t {
 			todo = append(todo, orphan)
 		}
@@ -212,12 +223,17 @@ func (t *tree) living() []life {
 		if !todo[i].ended() {
 			living = append(living, todo[i])
 		}
-		children, err := t.r.children(todo[i].PID)
+		children, _, err := t.r.children(todo[i].PID)
 		if err == nil {
 			todo = append(todo, children...)
 		}
 	}
-	t.over = len(living) == 0
+	if len(living) == 0 && quiet {
+		t.quiet++
+	} else {
+		t.quiet = 0
+	}
+	t.over = t.quiet >= 2
 	return living
 }
 
@@ -228,9 +244,22 @@ func (t *tree) settled(patience time.Duration) []Process {
 		return nil
 	}
 	for _, l := range t.living() {
-		out = append(out, Process{ID: l.ID, Comm: l.Comm, State: l.State, PPID: l.PPID, SID: l.SID, Threads: l.Threads, UID: -1})
+		p, err := ReadProcess(context.Background(), t.r.host, l.PID)
+		if err != nil || p.ID != l.ID {
+			p = Process{ID: l.ID, Comm: l.Comm, State: l.State, PPID: l.PPID, SID: l.SID, Threads: l.Threads, UID: -1}
+		}
+		out = append(out, p)
 	}
 	return out
+}
+
+// ids names who lives, the program first.
+func (t *tree) ids() []ID {
+	ids := []ID{}
+	for _, l := range t.living() {
+		ids = append(ids, l.ID)
+	}
+	return ids
 }
 
 // end sends all of the tree SIGTERM, SIGKILL after grace, and names who is
@@ -264,8 +293,14 @@ func (t *tree) end(grace time.Duration) []string {
 func (t *tree) poll(deadline time.Time, each func(life)) bool {
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		living := t.living()
-		if len(living) == 0 {
+		if t.over {
 			return true
+		}
+		if len(living) == 0 && t.quiet > 0 {
+			living = t.living() // at once: nearly always the second pass says the same
+			if t.over {
+				return true
+			}
 		}
 		for _, l := range living {
 			each(l)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,6 +20,8 @@ const (
 	settle = 300 * time.Millisecond
 	// lastWait is how long SIGKILL may take. More is an uninterruptible wait.
 	lastWait = 2 * time.Second
+	// lastLook bounds what a caller may do before a program is ended.
+	lastLook = 30 * time.Second
 )
 
 // Run implements Actor: it starts a program in a session of its own, and when
@@ -51,6 +52,12 @@ func (a actor) Run(ctx context.Context, c Command) (Result, error) {
 		return Result{}, fmt.Errorf("run %s: %w", c.Args[0], err)
 	}
 	defer p.tree.forget()
+	ended := false
+	defer func() {
+		if !ended { // a function of the caller's panicked: its tree must not stay
+			p.tree.end(0)
+		}
+	}()
 
 	var deadline <-chan time.Time
 	if c.Deadline > 0 {
@@ -61,22 +68,35 @@ func (a actor) Run(ctx context.Context, c Command) (Result, error) {
 	var r Result
 	select {
 	case <-p.exited:
-		r.Outlived = p.tree.settled(settle)
+		if r.Outlived = p.tree.settled(settle); len(r.Outlived) > 0 && c.AtLeft != nil {
+			before(ctx, func(ctx context.Context) { c.AtLeft(ctx, r.Outlived) })
+		}
 	case <-deadline:
 		r.TimedOut = true
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	if (r.TimedOut || err != nil) && c.AtDeadline != nil {
+		before(ctx, func(ctx context.Context) { c.AtDeadline(ctx, p.tree.ids()) })
+	}
 	left := p.tree.end(c.Grace)
+	ended = true
 	p.result(&r)
 	r.Duration = time.Since(began)
 	if len(left) > 0 {
-		err = errors.Join(err, fmt.Errorf("still there after SIGKILL: %s", strings.Join(left, ", ")))
+		err = errors.Join(err, &SurvivorsError{left})
 	}
 	if err != nil {
 		return r, fmt.Errorf("run %s: %w", c.Args[0], err)
 	}
 	return r, nil
+}
+
+// before calls what the caller wants to do before signals are sent.
+func before(ctx context.Context, look func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	defer cancel()
+	look(ctx)
 }
 
 // program is one that runs.
@@ -92,6 +112,9 @@ func (a actor) start(c Command) (*program, error) {
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd}
+	if c.Survives {
+		cmd.SysProcAttr.Pdeathsig = 0
+	}
 	p := &program{cmd: cmd, exited: make(chan struct{})}
 
 	ends, err := p.connect(c)
@@ -126,14 +149,18 @@ func (a actor) start(c Command) (*program, error) {
 // connect makes the pipes, and returns the ends that are the program's.
 func (p *program) connect(c Command) (ends []*os.File, err error) {
 	var w *os.File
-	if p.stdout, w, err = newOutput(c.MaxBytes); err != nil {
+	if p.stdout, w, err = newOutput(c.MaxBytes, c.Tail); err != nil {
 		return ends, err
 	}
 	p.cmd.Stdout, ends = w, append(ends, w)
-	if p.stderr, w, err = newOutput(c.MaxBytes); err != nil {
-		return ends, err
+	if c.Merged {
+		p.cmd.Stderr = w
+	} else {
+		if p.stderr, w, err = newOutput(c.MaxBytes, c.Tail); err != nil {
+			return ends, err
+		}
+		p.cmd.Stderr, ends = w, append(ends, w)
 	}
-	p.cmd.Stderr, ends = w, append(ends, w)
 	if len(c.Stdin) == 0 {
 		return ends, nil
 	}

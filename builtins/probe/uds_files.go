@@ -32,6 +32,16 @@ type UDSFile struct {
 // socket file.
 const registrySentinel = 1616
 
+// Bindspaces are the directories where the actors of a user put their socket
+// files: below $XDG_RUNTIME_DIR, else where platformdirs' user_runtime_dir
+// falls back to. Not all of them need to exist.
+func Bindspaces(getenv func(string) string, uid int) []string {
+	if dir := getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return []string{filepath.Join(dir, "tractor")}
+	}
+	return []string{fmt.Sprintf("/run/user/%d/tractor", uid), filepath.Join(os.TempDir(), fmt.Sprintf("runtime-%d", uid), "tractor")}
+}
+
 // UDSFiles tells of each socket file in dir who listens at it. No such
 // directory means no files.
 //

@@ -45,6 +45,7 @@ type order struct {
 	Check  string       `json:"check,omitempty"`
 	Run    *job         `json:"run,omitempty"`
 	Answer *answer      `json:"answer,omitempty"`
+	Keep   *place       `json:"keep,omitempty"`
 	Roots  []root       `json:"roots,omitempty"` // with the first order
 	Host   *hostOptions `json:"host,omitempty"`
 }
@@ -56,6 +57,7 @@ type reply struct {
 	Failed   *failure           `json:"failed,omitempty"`
 	Event    *event.Event       `json:"event,omitempty"`
 	Ask      *question          `json:"ask,omitempty"`
+	Keep     string             `json:"keep,omitempty"` // the name of an artefact
 	Finished *event.RunFinished `json:"finished,omitempty"`
 }
 
@@ -99,6 +101,12 @@ type question struct {
 
 type answer struct {
 	Yes   bool   `json:"yes"`
+	Error string `json:"error,omitempty"`
+}
+
+// place answers where an artefact goes; "" = nowhere.
+type place struct {
+	Path  string `json:"path"`
 	Error string `json:"error,omitempty"`
 }
 
@@ -172,13 +180,18 @@ func (c *cell) next() (reply, error) {
 	return r, nil
 }
 
-// death waits for the process and says in one line why it ended.
+// death waits for the process, puts back what it had begun, and says in one line
+// why it ended.
 func (c *cell) death() error {
 	c.stdin.Close()
 	kill := time.AfterFunc(5*time.Second, func() { _ = c.cmd.Process.Kill() })
 	defer kill.Stop()
 	err := c.wait()
-	return &died{why: causeOfDeath(c.stderr.text(), err)}
+	why := causeOfDeath(c.stderr.text(), err)
+	if done := putBackAfter(c.cmd.Process.Pid); done != "" {
+		why += "; " + done
+	}
+	return &died{why: why}
 }
 
 // causeOfDeath reads the last words of a Go program. Near the limit the
@@ -270,6 +283,16 @@ func (c *cell) run(ctx context.Context, j job, out event.Sink, ask asker) (event
 			_ = story.Write(*r.Event)
 		case r.Finished != nil:
 			return *r.Finished, nil
+		case r.Keep != "":
+			var p place
+			if k, ok := out.(keeper); ok {
+				if p.Path, err = k.artefact(r.Keep); err != nil {
+					p.Error = err.Error()
+				}
+			}
+			if err := c.send(order{Keep: &p}); err != nil {
+				return story.close(ctx, err)
+			}
 		case r.Ask != nil:
 			hush = c.ask(ctx, ask, r.Ask)
 		}

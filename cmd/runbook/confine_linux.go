@@ -56,6 +56,17 @@ func roomForThreads() uint64 {
 	return threads * stack.Cur
 }
 
+// confinedAgain calls fn with the limit, from within freely.
+func confinedAgain(fn func()) {
+	if limited == nil {
+		fn()
+		return
+	}
+	_ = unix.Setrlimit(unix.RLIMIT_AS, limited)
+	defer func() { _ = unix.Setrlimit(unix.RLIMIT_AS, &unlimited) }()
+	fn()
+}
+
 var (
 	unlimited unix.Rlimit
 	limited   *unix.Rlimit

@@ -140,6 +140,21 @@ func (s *server) ask(ctx context.Context, effect engine.Effect, step string, wha
 	return o.Answer.Yes, nil
 }
 
+// artefact asks the process that records us where to put a file.
+func (s stream) artefact(name string) (string, error) {
+	if err := s.say(reply{Keep: name}); err != nil {
+		return "", err
+	}
+	o, ok := <-s.orders
+	switch {
+	case !ok || o.Keep == nil:
+		return "", errors.New("nobody answered")
+	case o.Keep.Error != "":
+		return "", errors.New(o.Keep.Error)
+	}
+	return o.Keep.Path, nil
+}
+
 // stream is the sink of a confined run.
 type stream struct{ *server }
 

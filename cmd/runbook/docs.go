@@ -102,7 +102,7 @@ func recipeDoc(r *engine.Recipe, called string) string {
 	if len(r.Params) > 0 {
 		b.WriteString("\n## Flags\n\n")
 		for _, p := range r.Params {
-			fmt.Fprintf(&b, "- `--%s` (%s): %s\n", p.Flag(), p.Kind, paramHelp(p))
+			fmt.Fprintf(&b, "- `%s` (%s): %s\n", p.Typed(), p.Kind, paramHelp(p))
 		}
 	}
 	for i, s := range r.Steps {

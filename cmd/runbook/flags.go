@@ -144,7 +144,7 @@ func paramHelp(p engine.Param) string {
 		more = append(more, "one of "+strings.Join(p.Choices, ", "))
 	}
 	switch {
-	case p.Repeated && !strings.Contains(p.Doc, "repeat"):
+	case p.Repeated && p.Kind != engine.KindRest && !strings.Contains(p.Doc, "repeat"):
 		more = append(more, "repeat for several")
 	case p.Default != "" && p.Kind != engine.KindBool && len(p.Default) <= 40:
 		more = append(more, "default "+p.Default)

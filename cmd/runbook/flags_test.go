@@ -79,6 +79,23 @@ func TestRunReadsItsCommandLineInTwoPasses(t *testing.T) {
 	}
 }
 
+// A recipe that hands what follows "--" on is told where it begins, and all of
+// it: also what looks like a flag of ours.
+func TestRunKeepsTheDashesForARecipeThatAsksForThem(t *testing.T) {
+	recipe := &engine.Recipe{Name: "r", Params: []engine.Param{{Name: "suites", Kind: engine.KindRest}, {Name: "args", Kind: engine.KindRest, After: true}}}
+	for line, want := range map[string]string{
+		"r a --json b":           "a b",
+		"r a -- -x --json -- b":  "a -- -x --json -- b",
+		"r -- a":                 "-- a",
+		"r a b --no-record -- c": "a b -- c",
+	} {
+		r, err := parseRun(&config{}, strings.Fields(line), func(string) (*engine.Recipe, error) { return recipe, nil })
+		if got := strings.Join(r.rest, " "); err != nil || got != want {
+			t.Errorf("%s: got %q (%v), want %q", line, got, err, want)
+		}
+	}
+}
+
 // Whatever stands on the command line: an error or a request, never a panic.
 func FuzzParseRun(f *testing.F) {
 	for _, seed := range []string{"r", "--json r -- x", "r --pid=1", "-vv r", "--allow=kill,run r --from=x", "r --=", "- r", "r ---x"} {

@@ -109,7 +109,7 @@ func (row *listed) fill(r *engine.Recipe) {
 	row.Title, row.Summary = r.Title, r.Summary
 	row.Tags = append(row.Tags, r.Tags...)
 	for _, p := range r.Params {
-		row.Params = append(row.Params, listedParam{p.Name, "--" + p.Flag(), string(p.Kind), p.Default, p.Doc, p.Choices})
+		row.Params = append(row.Params, listedParam{p.Name, p.Typed(), string(p.Kind), p.Default, p.Doc, p.Choices})
 	}
 	for _, s := range r.Steps {
 		for _, n := range s.Needs {

@@ -132,16 +132,22 @@ func life(pid int) string {
 	return fields[19]
 }
 
-// newVenv installs real tractor, with the versions that requirements.txt pins,
-// into a virtual environment. It is kept in $RUNBOOK_TEST_VENV or the user's
-// cache directory, under a name that the pins and the interpreter give.
+// newVenv installs real tractor, with the versions that requirements.txt pins.
 func newVenv(t *testing.T, s *stage) string {
 	t.Helper()
 	python, version := s.oldPython()
 	if python == "" {
 		missing(t, "tractor 0.1.0a5 needs CPython 3.10, 3.11 or 3.12 with venv")
 	}
-	pins, err := os.ReadFile("testdata/live/requirements.txt")
+	return s.venv(t, "tractor-"+version, python, "testdata/live/requirements.txt", "import tractor")
+}
+
+// venv installs what a file pins into a virtual environment, and tries it. It
+// is kept in $RUNBOOK_TEST_VENV or the user's cache directory, under a name that
+// the pins and the interpreter give.
+func (s *stage) venv(t testing.TB, name, python, requirements, try string) string {
+	t.Helper()
+	pins, err := os.ReadFile(requirements)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +159,7 @@ func newVenv(t *testing.T, s *stage) string {
 		}
 		at = filepath.Join(at, "runbook-test")
 	}
-	at = filepath.Join(at, "tractor-"+version+"-"+hex.EncodeToString(sum[:6]))
+	at = filepath.Join(at, name+"-"+hex.EncodeToString(sum[:6]))
 	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -174,11 +180,11 @@ func newVenv(t *testing.T, s *stage) string {
 	for _, args := range [][]string{
 		{python, "-m", "venv", "--clear", at},
 		{filepath.Join(at, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
-			"--no-deps", "-r", "testdata/live/requirements.txt"},
-		{filepath.Join(at, "bin", "python"), "-W", "ignore", "-c", "import tractor"},
+			"--no-deps", "-r", requirements},
+		{filepath.Join(at, "bin", "python"), "-W", "ignore", "-c", try},
 	} {
 		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			missing(t, "no real tractor: %s: %v\n%s", strings.Join(args, " "), err, out)
+			missing(t, "no %s: %s: %v\n%s", name, strings.Join(args, " "), err, out)
 		}
 	}
 	if err := os.WriteFile(ready, nil, 0o644); err != nil {

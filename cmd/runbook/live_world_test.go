@@ -34,7 +34,7 @@ const nobody = 65534
 
 // newStage builds the program. It skips the test where a tool is missing,
 // unless the tests run in CI, where that is a failure.
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("boots process trees; -short was given")

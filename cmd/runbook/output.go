@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"runbook/engine/event"
@@ -15,7 +17,8 @@ type output struct {
 	job      job
 	text     *os.File // where people read the run
 	terminal *sink.Terminal
-	finish   func() // closes the sinks and says where the record lies
+	record   *recording // nil: nothing is recorded
+	finish   func()     // closes the sinks and says where the record lies
 }
 
 // output opens the sinks. When stdout carries data, the text for people goes
@@ -26,6 +29,7 @@ func (d *door) output(r *runFlags, j job) *output {
 	var sinks []event.Sink
 	record := &recording{want: r.record, job: j}
 	if !r.noRecord {
+		o.record = record
 		sinks = append(sinks, record) // first: whatever else breaks, it is on disk
 	}
 	if r.json || r.jsonl {
@@ -62,18 +66,32 @@ func (d *door) output(r *runFlags, j job) *output {
 	return o
 }
 
+// artefact implements keeper.
+func (o *output) artefact(name string) (string, error) {
+	if o.record == nil || !o.record.kept() {
+		return "", nil
+	}
+	if name == sink.EventsFile {
+		return "", fmt.Errorf("%s is the record itself", name)
+	}
+	return filepath.Abs(filepath.Join(o.record.dir, name))
+}
+
 // recording is the record sink of a run, made when the first event comes: a
 // command line that turns out wrong leaves no empty record behind.
 type recording struct {
 	want string // directory; "" = one in the list of runs
 	job  job
 
+	mu     sync.Mutex
 	dir    string
 	sink   event.Sink
 	failed bool
 }
 
 func (r *recording) Write(e event.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.failed {
 		return nil
 	}
@@ -120,4 +138,8 @@ func (r *recording) Close() error {
 	return nil
 }
 
-func (r *recording) kept() bool { return r.sink != nil && !r.failed }
+func (r *recording) kept() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sink != nil && !r.failed
+}

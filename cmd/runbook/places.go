@@ -12,7 +12,7 @@ import (
 
 var errNoHome = errors.New("no home directory: set HOME or XDG_STATE_HOME")
 
-// stateDir holds runs/.
+// stateDir holds runs/ and journal/.
 func stateDir() (string, error) { return xdg("XDG_STATE_HOME", ".local/state") }
 
 // configDir holds config.toml and recipes/.
@@ -33,6 +33,16 @@ func xdg(variable, below string) (string, error) {
 func runsDir() (string, error) {
 	dir, err := stateDir()
 	return filepath.Join(dir, "runs"), err
+}
+
+// journalDir holds the notes of what must be put back; "" without a home
+// directory: then those in the repositories must do.
+func journalDir() string {
+	dir, err := stateDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "journal")
 }
 
 // root is a directory of recipes, as data: a confined process opens the same

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,6 +89,9 @@ func parseRun(conf *config, args []string, lookup func(name string) (*engine.Rec
 		return r, errHelp
 	}
 	r.rest = all.Args()
+	if at := all.ArgsLenAtDash(); at >= 0 && engine.SplitsRest(recipe.Params) {
+		r.rest = slices.Insert(slices.Clone(r.rest), at, "--")
+	}
 	if err := r.check(); err != nil {
 		return r, err
 	}
@@ -201,12 +205,16 @@ func (d *door) runHelp(cmd *cobra.Command, r *request) error {
 	if rec.Summary != "" {
 		fill(w, width, rec.Summary)
 	}
-	rest := ""
+	rest, after := "", ""
 	for _, p := range rec.Params {
-		if p.Kind == engine.KindRest {
-			rest = " [" + strings.ToUpper(p.Name) + " …]"
+		switch {
+		case p.Kind == engine.KindRest && p.After:
+			after = " [" + p.Typed() + "]"
+		case p.Kind == engine.KindRest:
+			rest = " [" + p.Typed() + "]"
 		}
 	}
+	rest += after
 	fmt.Fprintf(w, "\nUsage:\n  runbook run %s [flags]%s\n", rec.Name, rest)
 	if f := paramFlags(rec.Params, map[string][]string{}); f.HasFlags() {
 		fmt.Fprintf(w, "\nFlags of %s:\n%s", rec.Name, f.FlagUsagesWrapped(width))

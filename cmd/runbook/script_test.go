@@ -48,6 +48,8 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "pytest":
+				return haveLinux && exec.Command("python3", "-c", "import pytest").Run() == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
@@ -61,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"plain":     scriptPlain,
 			"findings":  scriptFindings,
 			"tinydisk":  scriptTinyDisk,
+			"killall":   scriptKillAll,
 		},
 	})
 }

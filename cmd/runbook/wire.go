@@ -44,6 +44,12 @@ type hostOptions struct {
 	RefuseAttach bool   `json:"refuse_attach,omitempty"`
 }
 
+// keeper is a sink that also keeps files beside its record: artefact names a
+// new one, "" when nothing is recorded.
+type keeper interface {
+	artefact(name string) (path string, err error)
+}
+
 // asker puts a question to a person; nil when there is none.
 type asker func(ctx context.Context, effect engine.Effect, step string, what event.View) (bool, error)
 
@@ -79,7 +85,7 @@ type bench struct {
 
 func newBench(roots []root) *bench {
 	b := &bench{host: &lateHost{}}
-	b.library = engine.Library{Roots: libraryRoots(roots), Builtins: builtins.Table(builtins.Options{Host: b.host})}
+	b.library = engine.Library{Roots: libraryRoots(roots), Builtins: builtins.Table(builtins.Options{Host: b.host, Journals: journalDir()})}
 	return b
 }
 
@@ -162,8 +168,13 @@ func (b *bench) runOn(ctx context.Context, host probe.Host, j job, out event.Sin
 		defer cancel()
 	}
 	e := engine.Engine{HostNow: host.Now}
+	var keep func(string) (string, error)
+	if k, ok := out.(keeper); ok {
+		keep = k.artefact
+	}
 	return e.Run(ctx, engine.Request{
-		Recipe: b.recipe, Params: j.Params, Rest: j.Rest, Grants: grants, DryRun: j.DryRun,
+		Artefact: keep,
+		Recipe:   b.recipe, Params: j.Params, Rest: j.Rest, Grants: grants, DryRun: j.DryRun,
 		Sink: out, Tool: j.Tool, Host: host.Clock().Hostname, From: cmp.Or(j.Host.Called, j.Host.From), ID: j.ID,
 	})
 }
@@ -211,6 +222,10 @@ func (h *lateHost) Act() probe.Actor {
 type free struct{ probe.Actor }
 
 func (f free) Run(ctx context.Context, c probe.Command) (r probe.Result, err error) {
+	if last := c.AtDeadline; last != nil {
+		// The recipe has its say while the program runs, and no more memory for it.
+		c.AtDeadline = func(ctx context.Context, tree []probe.ID) { confinedAgain(func() { last(ctx, tree) }) }
+	}
 	freely(func() { r, err = f.Actor.Run(ctx, c) })
 	return r, err
 }

@@ -98,8 +98,9 @@ class Keeper:
             env["PYTHONPATH"] = HERE + os.pathsep + os.path.join(HERE, "standin")
         self.root = subprocess.Popen([self.spec.get("python") or sys.executable, *program], stdin=null, stdout=null,
                                      stderr=log, env=env, start_new_session=True, preexec_fn=ignore)
-        name = self.spec["tree"]["name"]
-        self.until("the tree is up", lambda: self.marked("up", name) or self.dead())
+        # All of them: who is connected to its parent may still have to enrol.
+        names = list(self.actors(self.spec["tree"]))
+        self.until("the tree is up", lambda: all(self.marked("up", n) for n in names) or self.dead())
 
     def dead(self):
         if self.root.poll() is not None:

@@ -1,0 +1,85 @@
+package builtins
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"go.starlark.net/starlark"
+
+	"runbook/builtins/probe"
+	"runbook/engine"
+	"runbook/engine/event"
+)
+
+func (w *world) gitInPlace() engine.Builtin {
+	return engine.Builtin{
+		Name: "git.in_place",
+		Doc: "Calls a function while the user's own work tree holds another commit's content, and makes it what it was.\n\n" +
+			"For code that is not imported from a throw-away work tree. Only files are exchanged: HEAD, the index, the stash list and the branches stay. Untracked files make room too; ignored ones stay, unless one lies where a file of `ref` belongs. " +
+			"A journal and refs under `refs/runbook/` are written first; the work tree is restored at the function's end, at Ctrl-C, and by `runbook recover` after `kill -9`, and compared byte by byte with what it was. " +
+			"What somebody else writes there meanwhile is kept under a ref of its own, which is said.",
+		Params: []engine.Arg{
+			{Name: "ref", Type: "string", Doc: "The commit."}, {Name: "fn", Type: "function(path)", Doc: "What to do; path is the top of the work tree."},
+			{Name: "layer", Type: "string, or list of string", Default: "[]", Doc: "Pathspecs of the only files to exchange, relative to the top; [] all."}, gitDir,
+		},
+		Returns: "whatever fn returns",
+		Errors:  "amid a merge, rebase, bisect …; index.lock; a submodule with changes, or that is at another commit there; a sparse checkout; another run in this work tree; the work tree is not as it was, which names the ref that holds all",
+		Example: `git.in_place("main", lambda path: pytest("tests/test_x.py", dir = path))`,
+		Effect:  engine.Write,
+		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			ref, dir := "", "."
+			var fn starlark.Callable
+			var layer texts
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "ref", &ref, "fn", &fn, "layer?", &layer, "dir?", &dir); err != nil {
+				return nil, err
+			}
+			if call.DryRun {
+				what := "all files"
+				if len(layer) > 0 {
+					what = strings.Join(layer, " ")
+				}
+				return starlark.None, call.Confirm(engine.Write, wouldDo("git in place", "give "+what+" of the work tree the content of "+ref+", call "+fn.Name()+", put all back"))
+			}
+			return w.git(call, dir, func(ctx context.Context, g *probe.Git) (starlark.Value, error) {
+				there, err := g.ChangeInPlace(ctx, probe.Journals{Dir: w.journals}, ref, layer)
+				if err != nil {
+					return nil, err
+				}
+				var last atomic.Pointer[probe.Restored]
+				restore := func(ctx context.Context) error {
+					done, err := there.Restore(ctx)
+					last.Store(&done)
+					return err
+				}
+				value, err := bracket(call, "work tree", restore, func() (starlark.Value, error) {
+					return starlark.Call(call.Thread, fn, starlark.Tuple{text(there.Root)}, nil)
+				})
+				if done := last.Load(); done != nil {
+					sayRestored(call, *done)
+				}
+				return value, err
+			})
+		},
+	}
+}
+
+// sayRestored tells what a reader must know of a work tree that is as it was.
+func sayRestored(call *engine.Call, done probe.Restored) {
+	if len(done.Meanwhile) > 0 {
+		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",
+			Detail: fmt.Sprintf("what was written into the work tree meanwhile is out of it, and kept under %s: %s", done.Ref, shorten(done.Meanwhile)),
+			Remedy: "git show --stat " + done.Ref})
+	}
+	if done.Moved != "" {
+		call.Cover(event.Coverage{Probe: call.Name, Status: "absent", Detail: fmt.Sprintf("HEAD moved to %.12s meanwhile, and was left there", done.Moved), Remedy: "git reflog"})
+	}
+}
+
+func shorten(names []string) string {
+	if len(names) > 3 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,220 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// InPlace is a user's work tree that holds another commit's content for a
+// while. Nothing of git's own moves: HEAD, the index, the stash list and the
+// branches stay; only files are exchanged.
+//
+//	scan ─▶ plan ─▶ store objects and refs ─▶ journal: changed ─▶ swap ─▶ … ─▶ Restore
+//
+// Files that make room are renamed into the git directory, not copied: they
+// come back by a rename, with their times, attributes and owners, also on a
+// disk that has become full. The objects are the second safety, and the proof.
+type InPlace struct {
+	ID   string
+	Root string
+	Base string
+	// Changed are the paths that hold the base's content, or were removed since
+	// it has none there.
+	Changed []string
+
+	git  *Git
+	log  *Journal
+	kept *keptTree
+
+	mu   sync.Mutex
+	over bool
+	done Restored
+}
+
+// NotNowError is the error of a work tree that is not changed in place, since
+// it would not be safe. Nothing was changed.
+type NotNowError struct {
+	Root string
+	Why  string
+	Do   string // what to type; ""
+}
+
+func (e *NotNowError) Error() string {
+	return fmt.Sprintf("git: not changing %s in place: %s", Clean([]byte(e.Root)), e.Why)
+}
+
+// ChangeInPlace gives the user's work tree the content of ref: of all files, or
+// only of those that layer, a list of pathspecs relative to the top, matches.
+// Untracked files make room too; ignored ones stay, by choice, unless one lies
+// where a file of ref belongs.
+//
+// The caller calls Restore, whatever happens; when it is killed, Recover does.
+// Errors: *NotNowError, *NoRefError; whatever fails, the work tree is as it was.
+func (g *Git) ChangeInPlace(ctx context.Context, logs Journals, ref string, layer []string) (*InPlace, error) {
+	base, err := g.Resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.mayChange(ctx); err != nil {
+		return nil, err
+	}
+	p := &InPlace{ID: newGitID(), Root: g.Root, Base: base, git: g}
+	if p.log, err = logs.begin(ctx, g, Journal{ID: p.ID, Kind: JournalInPlace}); err != nil {
+		if errors.Is(err, ErrUnderway) {
+			err = &NotNowError{Root: g.Root, Why: "another run has done so, or one was killed before it could put it back", Do: "runbook recover"}
+		}
+		return nil, err
+	}
+	if err := p.change(ctx, layer); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
+		defer cancel()
+		_, undone := p.Restore(ctx)
+		return nil, errors.Join(err, undone)
+	}
+	return p, nil
+}
+
+// mayChange refuses what a change in place would endanger.
+func (g *Git) mayChange(ctx context.Context) error {
+	s, err := g.State(ctx)
+	if err != nil {
+		return err
+	}
+	not := func(why, do string) error { return &NotNowError{Root: g.Root, Why: why, Do: do} }
+	switch {
+	case s.Head == "":
+		return not("it has no commit yet", "")
+	case s.State == "conflict":
+		return not("files have conflicts", "git status")
+	case s.State != "":
+		article := "a "
+		if s.State == "am" {
+			article = "an "
+		}
+		return not("it is amid "+article+s.State, "git status")
+	case s.Locked:
+		return not("index.lock is there: another git writes, or one has died", "")
+	case s.Sparse:
+		return not("it is a sparse checkout", "")
+	}
+	for _, m := range s.Submodules {
+		if m.Dirty {
+			return not("submodule "+Clean([]byte(m.Path))+" has changes of its own", "")
+		}
+	}
+	return nil
+}
+
+// private is where files wait, on the same file system as a rule.
+func (p *InPlace) private(name string) string { return privateOf(p.git, p.ID, name) }
+
+func privateOf(g *Git, id, name string) string { return filepath.Join(g.Dir, "runbook", id, name) }
+
+func (p *InPlace) change(ctx context.Context, layer []string) error {
+	g := p.git
+	if err := os.MkdirAll(p.private("aside"), 0o700); err != nil {
+		return fmt.Errorf("git: %w", err)
+	}
+	// Looked at again now that no other run of ours can begin.
+	if err := g.mayChange(ctx); err != nil {
+		return err
+	}
+	first, err := g.scan(ctx, nil)
+	if err != nil {
+		return err
+	}
+	p.kept = first
+	if err := p.plan(ctx, layer); err != nil {
+		return err
+	}
+	tree, err := g.store(ctx, p.ID, p.private(""), p.kept)
+	if err != nil {
+		return err
+	}
+	p.log.Kept = tree
+	if err := p.log.advance(PhaseChanged); err != nil {
+		return err
+	}
+	return p.swap(ctx)
+}
+
+// swap exchanges the files. From here on only Restore leads back.
+func (p *InPlace) swap(ctx context.Context) error {
+	g := p.git
+	for i, f := range p.kept.Files {
+		if !f.Aside {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		path := string(f.Path)
+		info, err := g.file(path)
+		if err != nil || info.ModTime().UnixNano() != f.MTime {
+			return fmt.Errorf("git: %s changed while it was kept", Clean([]byte(path)))
+		}
+		from, to := filepath.Join(g.Root, path), asideOf(p, i)
+		err = os.Rename(from, to)
+		if errors.Is(err, syscall.EXDEV) {
+			err = os.Remove(from) // the object is what is left of it
+		}
+		if err != nil {
+			return fmt.Errorf("git: make room: %w", err)
+		}
+		p.Changed = append(p.Changed, path)
+		for _, dir := range parents(path) {
+			if os.Remove(filepath.Join(g.Root, dir)) != nil {
+				break // others are in it
+			}
+		}
+	}
+	for _, put := range p.kept.Put {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		from, to := filepath.Join(p.private("base"), string(put.Path)), filepath.Join(g.Root, string(put.Path))
+		if info, err := os.Lstat(to); err == nil && info.IsDir() {
+			removeEmpty(to) // what was in it waits aside
+		}
+		err := os.MkdirAll(filepath.Dir(to), 0o777)
+		if err == nil {
+			err = os.Rename(from, to)
+		}
+		if errors.Is(err, syscall.EXDEV) {
+			err = copyFile(from, to)
+		}
+		if err != nil {
+			return fmt.Errorf("git: change in place: %w", err)
+		}
+		p.age(to, string(put.Path))
+		p.Changed = append(p.Changed, string(put.Path))
+	}
+	slices.Sort(p.Changed)
+	p.Changed = slices.Compact(p.Changed)
+	return nil
+}
+
+// age makes a file that was put in place look older when its time of change is
+// in the same second as that of the user's: Python takes a compiled file for
+// that of a source with the same size and second.
+func (p *InPlace) age(at, path string) {
+	i, here := p.find(path)
+	info, err := os.Lstat(at)
+	if !here || err != nil || !info.Mode().IsRegular() || time.Unix(0, p.kept.Files[i].MTime).Unix() != info.ModTime().Unix() {
+		return
+	}
+	older := info.ModTime().Add(-2 * time.Second)
+	_ = os.Chtimes(at, older, older)
+}
+
+// asideOf is where file number i of the list waits.
+func asideOf(p *InPlace, i int) string {
+	return filepath.Join(p.private("aside"), fmt.Sprint(i))
+}

@@ -1,0 +1,209 @@
+package probe_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runbook/builtins/probe"
+)
+
+func TestInPlaceShowsTheBaseAndComesBackByteByByte(t *testing.T) {
+	t.Parallel()
+	y := messy(t)
+	before := y.print(".git/objects")
+	stash := y.git("stash", "list")
+
+	there, err := y.open().ChangeInPlace(t.Context(), y.logs, "base", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := newYard(t)
+	want.git("fetch", "-q", y.dir, "refs/tags/base:refs/heads/other")
+	want.git("checkout", "-q", "other")
+	got := content(t, y.dir, ".git")
+	wanted := content(t, want.dir, ".git")
+	// Ignored files stay; the one in the way of a file of the base does not.
+	wanted["cache/x"], wanted["build/other"], wanted["sub/old.pyc"] = "ignored, mine\n", "ignored, mine\n", "ignored, mine\n"
+	if d := cmp.Diff(wanted, got); d != "" {
+		t.Errorf("the work tree is not the base's (-want +got):\n%s", d)
+	}
+	if now := y.print(".git/objects", ".git/runbook", ".git/refs"); now[".git/index"] != before[".git/index"] || now[".git/HEAD"] != before[".git/HEAD"] {
+		t.Error("HEAD or the index moved")
+	}
+
+	done, err := there.Restore(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(done.Meanwhile) > 0 || done.Ref != "" || done.Moved != "" || done.Files == 0 {
+		t.Errorf("restored: %+v", done)
+	}
+	unchanged(t, before, y.print(".git/objects"))
+	if now := y.git("stash", "list"); now != stash || stash == "" {
+		t.Errorf("stash list %q, was %q", now, stash)
+	}
+	y.nothingLeft()
+	if again, err := there.Restore(t.Context()); err != nil || !cmp.Equal(again, done) {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+}
+
+func TestInPlaceUndoesWhatTheTestsDid(t *testing.T) {
+	t.Parallel()
+	y := messy(t)
+	before := y.print(".git/objects")
+	there, err := y.open().ChangeInPlace(t.Context(), y.logs, "base", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y.write(
+		"staged", "a test wrote this\n", // one of the base's
+		"same", "and this\n", // one that both have
+		"tests/out/report.txt", "a report\n", // a new one
+		"only-base/__pycache__/y.pyc", "ignored in the user's tree\n",
+		"sub", "rm", "sub", "-> /tmp", // a link in place of a directory
+		"df", "rm", "df/deep/z", "new\n", // a directory in place of a file
+		"untracked.txt", "rm", "untracked.txt/x", "in the way\n",
+		".pytest_cache/v", "cache\n", "cache/y", "ignored\n",
+	)
+	if err := os.MkdirAll(filepath.Join(y.dir, "left/empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	y.git("add", "-A") // also the index
+	done, err := there.Restore(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := y.print(".git/objects", ".git/refs/runbook")
+	if _, kept := after["cache/y"]; !kept {
+		t.Error("an ignored file was taken away")
+	}
+	delete(after, "cache/y")
+	delete(before, "sub/old.pyc") // ignored: what the tests do to such a file stays done
+	unchanged(t, before, after)
+	want := []string{"df/deep/z", "same", "staged", "sub", "tests/out/report.txt", "untracked.txt/x"}
+	slices.Sort(done.Meanwhile)
+	if d := cmp.Diff(want, done.Meanwhile); d != "" {
+		t.Errorf("kept of meanwhile:\n%s", d)
+	}
+	for path, text := range map[string]string{"same": "and this", "staged": "a test wrote this", "df/deep/z": "new", "sub": "/tmp"} {
+		if got := y.git("show", done.Ref+":"+path); got != text {
+			t.Errorf("%s was kept as %q", path, got)
+		}
+	}
+}
+
+func TestInPlaceChangesALayerOnly(t *testing.T) {
+	t.Parallel()
+	y := messy(t)
+	before, was := y.print(".git/objects"), content(t, y.dir, ".git")
+	g := y.open()
+	there, err := g.ChangeInPlace(t.Context(), y.logs, "base", []string{"sub/**", "st*ged"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	was["sub/deep/er/x"], was["staged"] = "1\n", "1\n"
+	if d := cmp.Diff(was, content(t, y.dir, ".git")); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]string{"staged", "sub/deep/er/x"}, there.Changed); d != "" {
+		t.Error(d)
+	}
+	if _, err := there.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	unchanged(t, before, y.print(".git/objects"))
+	if _, err := g.ChangeInPlace(t.Context(), y.logs, "base", []string{"sub/**", "strged"}); err == nil || !strings.Contains(err.Error(), `"strged" matches no file`) {
+		t.Errorf("error %v", err)
+	}
+	unchanged(t, before, y.print(".git/objects"))
+	y.nothingLeft()
+}
+
+func TestInPlaceRefusesWhatIsNotSafe(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		do   func(y *yard)
+		want string
+	}{
+		{"merge", func(y *yard) { y.write(".git/MERGE_HEAD", "x\n") }, "amid a merge"},
+		{"rebase", func(y *yard) { y.write(".git/rebase-merge/done", "") }, "amid a rebase"},
+		{"am", func(y *yard) { y.write(".git/rebase-apply/applying", "") }, "amid an am"},
+		{"cherry-pick", func(y *yard) { y.write(".git/CHERRY_PICK_HEAD", "x\n") }, "amid a cherry-pick"},
+		{"revert", func(y *yard) { y.write(".git/REVERT_HEAD", "x\n") }, "amid a revert"},
+		{"bisect", func(y *yard) { y.git("bisect", "start") }, "amid a bisect"},
+		{"lock", func(y *yard) { y.write(".git/index.lock", "") }, "index.lock is there"},
+		{"sparse", func(y *yard) { y.git("config", "core.sparseCheckout", "true") }, "sparse"},
+		{"file in the way", func(y *yard) {
+			y.write("a", "rm")
+			if err := os.MkdirAll(filepath.Join(y.dir, "a"), 0o755); err != nil {
+				y.t.Fatal(err)
+			}
+			cmd := newYard(y.t)
+			cmd.write("x", "1")
+			cmd.commit("c")
+			if err := os.Rename(cmd.dir, filepath.Join(y.dir, "a", "nested")); err != nil {
+				y.t.Fatal(err)
+			}
+		}, "another repository, is in the way"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t)
+			y.write("a", "1\n")
+			y.commit("one")
+			y.write("a", "2\n")
+			y.commit("two")
+			c.do(y)
+			before := y.print(".git/objects")
+			_, err := y.open().ChangeInPlace(t.Context(), y.logs, "HEAD~1", nil)
+			var not *probe.NotNowError
+			if !errors.As(err, &not) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+			unchanged(t, before, y.print(".git/objects"))
+			if _, err := os.Stat(filepath.Join(y.dir, ".git/runbook")); err == nil {
+				t.Error(".git/runbook is left")
+			}
+		})
+	}
+}
+
+// Python takes a compiled file for that of a source of the same size that
+// changed in the same second.
+func TestInPlaceIsNoSourceOfAStalePyc(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	y.write("a.py", "x = 1\n")
+	y.commit("one")
+	y.write("a.py", "x = 2\n")
+	y.commit("two")
+	mtime := func() int64 {
+		info, err := os.Stat(filepath.Join(y.dir, "a.py"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.ModTime().Unix()
+	}
+	for range 3 {
+		y.write("a.py", "x = 3\n")
+		before := mtime()
+		there, err := y.open().ChangeInPlace(t.Context(), y.logs, "HEAD~1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, y.dir)["a.py"]; got != "x = 1\n" || mtime() == before {
+			t.Errorf("holds %q of second %d, as before", got, before)
+		}
+		if _, err := there.Restore(t.Context()); err != nil || mtime() != before {
+			t.Errorf("restored to second %d, was %d: %v", mtime(), before, err)
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Recovery is one thing that a killed run left, and what became of it.
+type Recovery struct {
+	ID    string
+	Kind  string // JournalWorktree, JournalInPlace
+	Repo  string
+	Path  string // of a throw-away work tree
+	Begun time.Time
+	Phase string
+	Alive bool // its owner still runs, or may: it is left alone
+	Owner Owner
+
+	Done     bool
+	Restored Restored
+	Err      error
+}
+
+// Left lists what runs have left that were killed, and what living ones have:
+// from the journals in the user's state directory, and in the repositories that
+// the directories of dirs lie in.
+//
+// The error is of what could not be looked at; the list holds the rest.
+func Left(ctx context.Context, h Host, logs Journals, dirs []string) ([]Recovery, error) {
+	found, err := gather(ctx, h, logs, dirs)
+	out := []Recovery{}
+	for _, l := range found {
+		out = append(out, l.Recovery)
+	}
+	return out, err
+}
+
+// Recover finishes what Left lists, or of that only what the caller wants (nil:
+// all). What is healthy already stays as it is; it may be killed itself, and
+// called again.
+func Recover(ctx context.Context, h Host, logs Journals, dirs []string, only func(Recovery) bool) ([]Recovery, error) {
+	found, err := gather(ctx, h, logs, dirs)
+	out := []Recovery{}
+	for _, l := range found {
+		if only != nil && !only(l.Recovery) {
+			continue
+		}
+		if !l.Alive {
+			l.Err = l.finish(ctx, h)
+			l.Done = l.Err == nil
+		}
+		out = append(out, l.Recovery)
+	}
+	return out, err
+}
+
+// leftover is a journal, however many files hold it.
+type leftover struct {
+	Recovery
+	log *Journal
+}
+
+func gather(ctx context.Context, h Host, logs Journals, dirs []string) ([]*leftover, error) {
+	var places []string
+	var failed []error
+	var repos []*Git
+	if logs.Dir != "" {
+		tidy(ctx, h, logs.Dir)
+		entries, err := os.ReadDir(logs.Dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, fmt.Errorf("journals: %w", err))
+		}
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), ".json") {
+				places = append(places, filepath.Join(logs.Dir, e.Name()))
+			}
+		}
+	}
+	for _, dir := range dirs {
+		g, err := OpenGit(ctx, h, dir)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		repos = append(repos, g)
+		tidy(ctx, h, filepath.Dir(filepath.Join(g.Dir, inPlaceJournal)))
+		if place := filepath.Join(g.Dir, inPlaceJournal); exists(place) {
+			places = append(places, place)
+		}
+	}
+	byID := map[string]*leftover{}
+	var out []*leftover
+	for _, place := range places {
+		j, err := readJournal(place)
+		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				failed = append(failed, err)
+			}
+			continue
+		}
+		// The one in the git directory may not be in the list yet.
+		if other := filepath.Join(string(j.GitDir), inPlaceJournal); j.Kind == JournalInPlace && other != place && exists(other) && !slices.Contains(places, other) {
+			if twin, err := readJournal(other); err == nil && twin.ID == j.ID {
+				j = later(j, twin)
+			}
+		}
+		if l := byID[j.ID]; l != nil {
+			l.log = later(l.log, j)
+			continue
+		}
+		l := &leftover{log: j}
+		byID[j.ID] = l
+		out = append(out, l)
+	}
+	for _, g := range repos {
+		for _, j := range g.strayWorktrees() {
+			if byID[j.ID] == nil {
+				byID[j.ID] = &leftover{log: j}
+				out = append(out, byID[j.ID])
+			}
+		}
+	}
+	for _, l := range out {
+		j := l.log
+		l.Recovery = Recovery{ID: j.ID, Kind: j.Kind, Repo: string(j.Repo), Path: string(j.Path), Begun: j.Begun, Phase: j.Phase, Owner: j.Owner, Alive: j.Owner.lives(ctx, h)}
+	}
+	return out, errors.Join(failed...)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// later is the journal of the two that got further, held by both files.
+func later(a, b *Journal) *Journal {
+	places := slices.Concat(a.places, b.places)
+	if phases[b.Phase] > phases[a.Phase] {
+		a = b
+	}
+	slices.Sort(places)
+	a.places = slices.Compact(places)
+	return a
+}
+
+// strayWorktrees finds throw-away work trees by git's own metadata, for a run
+// without a state directory. Their owner is known by its pid alone.
+func (g *Git) strayWorktrees() []*Journal {
+	entries, _ := os.ReadDir(filepath.Join(g.Common, "worktrees"))
+	var out []*Journal
+	for _, e := range entries {
+		id, ours := strings.CutPrefix(e.Name(), worktreePrefix)
+		text, err := os.ReadFile(filepath.Join(g.Common, "worktrees", e.Name(), "gitdir"))
+		if !ours || !plainID(id) || err != nil {
+			continue
+		}
+		path := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "/.git")
+		if filepath.Base(path) != e.Name() {
+			continue
+		}
+		j := &Journal{Version: 1, ID: id, Kind: JournalWorktree, Repo: RawPath(g.Root), GitDir: RawPath(g.Dir), Path: RawPath(path), Phase: PhaseSaving}
+		locked, _ := os.ReadFile(filepath.Join(g.Common, "worktrees", e.Name(), "locked"))
+		_, _ = fmt.Sscanf(string(locked), "runbook "+id+", of pid %d", &j.Owner.PID)
+		j.Owner.Host = g.host.Clock().Hostname
+		if info, err := e.Info(); err == nil {
+			j.Begun = info.ModTime()
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+func (l *leftover) finish(ctx context.Context, h Host) error {
+	j := l.log
+	g, err := OpenGit(ctx, h, l.Repo)
+	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoRepository)
+	switch {
+	case err != nil && !gone:
+		return err
+	case j.Kind == JournalWorktree && gone:
+		if !strings.HasPrefix(filepath.Base(l.Path), worktreePrefix) {
+			return fmt.Errorf("%s is no throw-away work tree of ours", Clean([]byte(l.Path)))
+		}
+		if err := removeAll(l.Path); err != nil {
+			return err
+		}
+		return j.end()
+	case j.Kind == JournalWorktree:
+		if err := removeWorktree(ctx, g, l.Path, filepath.Join(g.Common, "worktrees", worktreePrefix+j.ID)); err != nil {
+			return err
+		}
+		return j.end()
+	case gone:
+		return fmt.Errorf("its repository is not there: %w", err)
+	}
+	p := &InPlace{ID: j.ID, Root: g.Root, git: g, log: j}
+	// A git that survived the one who was killed may still hold a lock of a ref
+	// for a moment; what is left after that has no owner any more.
+	if err := g.unlockKept(ctx, j.ID); err != nil {
+		return err
+	}
+	if j.Phase == PhaseChanged {
+		if p.kept, err = g.load(ctx, j.Kept); err != nil {
+			return err
+		}
+		p.Base = p.kept.Base
+		if err := os.MkdirAll(p.private("aside"), 0o700); err != nil {
+			return fmt.Errorf("git: %w", err)
+		}
+	}
+	l.Restored, err = p.Restore(ctx)
+	return err
+}
+
+// unlockKept removes locks of our own refs.
+func (g *Git) unlockKept(ctx context.Context, id string) error {
+	for began := time.Now(); ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		locks, _ := filepath.Glob(filepath.Join(escapeGlob(g.Common), keptRefs(id), "*.lock"))
+		if len(locks) == 0 {
+			return nil
+		}
+		if time.Since(began) < 2*time.Second {
+			continue
+		}
+		for _, lock := range locks {
+			if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("git: %w", err)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// escapeGlob makes a path match itself alone.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}

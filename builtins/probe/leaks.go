@@ -1,0 +1,190 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Leak is one thing that a program left behind.
+type Leak struct {
+	Kind string // process, listener, socket_file, shm
+	Text string // what it is, in a line
+	Path string // of a socket_file or shm, address of a listener
+	PID  int    // of a process, or a listener's; 0 = nobody's
+}
+
+// leakWatch compares what is there before a program runs and afterwards.
+//
+// Processes, and where they listen, are the program's own by descent. Files
+// are told by our uid and the time: another program of ours may have made
+// them meanwhile, which is why files are named and never removed.
+type leakWatch struct {
+	host  Host
+	began time.Time
+	dirs  []string          // in which socket files may appear
+	shm   map[devInode]bool // that was there
+}
+
+// clockGrain is how far behind the clock a file's time may be.
+const clockGrain = 20 * time.Millisecond
+
+func watchLeaks(h Host, env []string) *leakWatch {
+	w := &leakWatch{host: h, began: time.Now(), shm: map[devInode]bool{}}
+	tmp := envValue(env, "TMPDIR")
+	if tmp == "" {
+		tmp = "/tmp"
+	}
+	for _, dir := range []string{envValue(env, "XDG_RUNTIME_DIR"), tmp} {
+		if filepath.IsAbs(dir) && !slices.Contains(w.dirs, dir) {
+			w.dirs = append(w.dirs, dir)
+		}
+	}
+	for _, info := range ownFiles(h, shmDir) {
+		w.shm[fileOf(info)] = true
+	}
+	return w
+}
+
+// envValue is the last value of a name, which is the one that counts.
+func envValue(env []string, name string) string {
+	for _, e := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// ownFiles are the regular files of a directory that belong to us.
+func ownFiles(h Host, dir string) []fs.FileInfo {
+	entries, _ := os.ReadDir(dir) // none there: nothing can be left there
+	var out []fs.FileInfo
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && ownerOf(info) == h.Clock().UID {
+			out = append(out, info)
+		}
+	}
+	return out
+}
+
+// processes names who outlived the program, and where they listen. To be called
+// while they live.
+func (w *leakWatch) processes(ctx context.Context, left []Process) []Leak {
+	var leaks []Leak
+	pids := map[int]bool{}
+	for _, p := range left {
+		pids[p.PID] = true
+		what := p.Comm
+		if len(p.Args) > 0 {
+			what = shortened(CommandLine(p.Args))
+		}
+		leaks = append(leaks, Leak{Kind: "process", PID: p.PID, Text: fmt.Sprintf("%s (pid %d) outlived the run, and was ended", what, p.PID)})
+	}
+	listeners, err := Listeners(ctx, w.host, nil)
+	if err != nil {
+		return leaks // it is noted as not read
+	}
+	for _, l := range listeners {
+		for _, holder := range l.Holders {
+			if pids[holder.PID] {
+				leaks = append(leaks, Leak{Kind: "listener", Path: l.Address, PID: holder.PID,
+					Text: fmt.Sprintf("pid %d still listened at %s, until it was ended", holder.PID, l.Address)})
+				break
+			}
+		}
+	}
+	return leaks
+}
+
+// files names socket files that nobody listens at and shared memory that nobody
+// uses, made since the program began. To be called when it is gone.
+func (w *leakWatch) files(ctx context.Context) []Leak {
+	var leaks []Leak
+	since := w.began.Add(-clockGrain)
+	for _, dir := range w.dirs {
+		leaks = append(leaks, w.socketFiles(ctx, dir, since)...)
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			// What pytest keeps in its tmp_path is nobody else's path.
+			if !e.IsDir() || strings.HasPrefix(e.Name(), "pytest-of-") {
+				continue
+			}
+			// A directory changes when something is made in it.
+			if info, err := e.Info(); err == nil && ownerOf(info) == w.host.Clock().UID && info.ModTime().After(since) {
+				leaks = append(leaks, w.socketFiles(ctx, filepath.Join(dir, e.Name()), since)...)
+			}
+		}
+	}
+	return append(leaks, w.sharedMemory(ctx)...)
+}
+
+func (w *leakWatch) socketFiles(ctx context.Context, dir string, since time.Time) []Leak {
+	entries, _ := os.ReadDir(dir)
+	fresh := map[string]bool{}
+	for _, e := range entries {
+		if e.Type()&fs.ModeSocket == 0 {
+			continue
+		}
+		if info, err := e.Info(); err == nil && ownerOf(info) == w.host.Clock().UID && info.ModTime().After(since) {
+			fresh[filepath.Join(dir, e.Name())] = true
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	files, err := UDSFiles(ctx, w.host, dir)
+	if err != nil {
+		return nil // it is noted as not read
+	}
+	var leaks []Leak
+	for _, f := range files {
+		if fresh[f.Path] && !f.Listening {
+			leaks = append(leaks, Leak{Kind: "socket_file", Path: f.Path, Text: fmt.Sprintf("socket file %s, at which nobody listens", f.Path)})
+		}
+	}
+	return leaks
+}
+
+func (w *leakWatch) sharedMemory(ctx context.Context) []Leak {
+	fresh := map[string]bool{}
+	for _, info := range ownFiles(w.host, shmDir) {
+		if !w.shm[fileOf(info)] {
+			fresh[filepath.Join(shmDir, info.Name())] = true
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	segments, err := SharedMemory(ctx, w.host)
+	if err != nil {
+		return nil
+	}
+	var leaks []Leak
+	for _, s := range segments {
+		if !fresh[s.Path] || len(s.MappedBy) > 0 {
+			continue
+		}
+		nobody := "which nobody uses"
+		if !s.Certain {
+			nobody = "which nobody uses whom we may look at"
+		}
+		leaks = append(leaks, Leak{Kind: "shm", Path: s.Path, Text: fmt.Sprintf("shared memory %s of %d bytes, %s", s.Path, s.Size, nobody)})
+	}
+	return leaks
+}
+
+// shortened keeps both ends of a command line: programs given with -c are long.
+func shortened(line string) string {
+	const most = 120
+	r := []rune(line)
+	if len(r) <= most {
+		return line
+	}
+	return string(r[:most*2/3]) + " … " + string(r[len(r)-most/3:])
+}

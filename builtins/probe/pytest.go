@@ -1,0 +1,485 @@
+package probe
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// PytestRun is one suite to run under pytest.
+type PytestRun struct {
+	// Python is the interpreter: a path, or a command line that ends in one
+	// ("timeout 60 python3", "uv run python"). "" = that of $VIRTUAL_ENV, else
+	// .venv/bin/python in Dir, Code, Original or here, else python3.
+	Python  string
+	Suite   string   // what is given to pytest first: a file, a directory, a node id
+	Args    []string // to pytest, behind the suite
+	Dir     string   // "" = ours
+	Env     []string // whole environment; nil = ours
+	Timeout time.Duration
+	Grace   time.Duration // from the deadline to SIGKILL, after OnHang
+
+	// Code is the top of the work tree whose code is to be tested, Original
+	// another tree of which it is a copy ("" = none): with Code, the result
+	// tells in Imported where the code that was tested came from.
+	Code, Original string
+
+	// OnHang is called before a pytest that reached the deadline, or whose
+	// context ended, gets its first signal: tree is who lives, the program first.
+	OnHang func(ctx context.Context, tree []ID)
+	// Progress is called now and then, from another goroutine, and a last time
+	// before OnHang.
+	Progress func(PytestProgress)
+}
+
+// PytestProgress is a moment of a run.
+type PytestProgress struct {
+	Suite      string
+	Phase      string        // as PytestResult.Phase
+	Test       string        // that runs; the longest running of several; "" = none
+	TestFor    time.Duration // it has run
+	Elapsed    time.Duration // of the run
+	Done       int           // tests that ended
+	Slowest    string        // of the tests that ended
+	SlowestFor time.Duration
+}
+
+// PytestResult is what became of a run.
+//
+// Outcome:
+//
+//	passed         every test did
+//	failed         some did not
+//	error          a file could not be collected, or pytest itself failed
+//	usage          pytest refused its arguments: no such file, no such test
+//	no-tests       nothing was run, which is no pass
+//	crash          it ended itself by a signal, or vanished in the midst of its work
+//	hang           the deadline was over in a test
+//	startup-hang   … before all tests were collected
+//	shutdown-hang  … after the last test: the tests passed or failed, the program hung
+//	leak           passed, and left processes behind
+//	killed         ended from outside
+type PytestResult struct {
+	Suite    string
+	Outcome  string
+	Reason   string        // one line, where the outcome does not say it all
+	ExitCode int           // -1 when a signal ended it
+	Signal   string        // "SIGSEGV"; "" when it exited
+	Duration time.Duration // to its end, or the deadline
+	// Phase is where it was when it did not end regularly: "" = it did, or
+	// nothing was heard of it; start, collect, setup, call, teardown, run
+	// (between tests), finish (the last test was over), exit (atexit, threads).
+	Phase   string
+	Running []string     // tests that ran when it ended, the longest first
+	Tests   []PytestTest // that ended, in that order, and files that could not be collected
+	Leaks   []Leak
+	Output  []byte // the end of stdout and stderr, in the order of writing
+	Cut     bool   // there was more
+	// Traceback is where SIGINT found it, ours or another, in pytest's own
+	// words; "" = it got none, or could not tell.
+	Traceback string
+	Imported  []PytestModule // with PytestRun.Code; nil = not asked for, or nothing was heard of it
+	Python    string         // the interpreter that was run
+	Version   string         // "pytest 9.2.0, python 3.11.7"; "" = not heard of
+}
+
+// PytestTest is one test that ended.
+type PytestTest struct {
+	ID       string
+	Outcome  string // passed failed error skipped xfailed xpassed
+	Phase    string // in which that was decided: setup, call, teardown, collect, crash
+	Duration time.Duration
+	Message  string // one line; "" = passed
+	Text     string // the failure as pytest tells it, its end; "" = none
+	Reruns   int    // by a plugin, before this outcome
+	Worker   string // of pytest-xdist; "" = none
+}
+
+//go:embed pytest_plugin.py
+var pytestPlugin []byte
+
+const (
+	pluginModule  = "runbook_pytest"
+	pluginEvents  = "RUNBOOK_PYTEST_EVENTS" // pytest_plugin.py names them too
+	pluginImports = "RUNBOOK_PYTEST_IMPORTS"
+	pytestOutput  = 256 << 10
+	progressEvery = 200 * time.Millisecond
+)
+
+// ErrNoPytest means that the interpreter has no pytest.
+var ErrNoPytest = errors.New("no pytest")
+
+// Pytest runs one suite under the user's own pytest, in a session of its own,
+// until it ends or the deadline is over. Nothing of its tree is left then, and
+// what it left behind by itself is named in Leaks.
+//
+// A small plugin tells what pytest is doing; it is loaded from a private
+// directory with -p and changes nothing else of the project. At the deadline
+// OnHang comes first, then SIGINT to pytest, for half of Grace, so that it can
+// tell where it hangs; then SIGTERM and SIGKILL to all of the tree.
+//
+// Errors: ErrNoPytest, which names the interpreter that was tried; ctx's, with
+// a result that holds all the same; no private directory could be made; the
+// program could not be started. A run that fails or hangs is no error.
+func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
+	result := PytestResult{Suite: r.Suite, ExitCode: -1}
+	switch act := h.Act(); {
+	case act == nil:
+		return result, fmt.Errorf("pytest: %w", ErrUnsupported)
+	case r.Suite == "" || strings.HasPrefix(r.Suite, "-"):
+		return result, fmt.Errorf("pytest: %q is no suite", r.Suite)
+	}
+	if r.Env == nil {
+		r.Env = os.Environ()
+	}
+	python, err := choosePython(r)
+	if err != nil {
+		return result, fmt.Errorf("pytest: %w", err)
+	}
+	result.Python = strings.Join(python.argv, " ")
+	dir, err := os.MkdirTemp("", "runbook-pytest-")
+	if err != nil {
+		return result, fmt.Errorf("pytest: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	s := &pytestSession{host: h, run: r, began: time.Now(), leaks: watchLeaks(h, r.Env)}
+	if err := s.open(dir); err != nil {
+		return result, fmt.Errorf("pytest: %w", err)
+	}
+	defer s.events.Close()
+
+	command := Command{
+		Args: append(slices.Concat(python.argv, []string{"-m", "pytest", "-p", pluginModule, r.Suite}), r.Args...),
+		Dir:  r.Dir, Env: s.environment(dir), Deadline: r.Timeout, Grace: r.Grace,
+		MaxBytes: pytestOutput, Tail: true, Merged: true,
+		AtDeadline: func(last context.Context, tree []ID) { s.atDeadline(last, tree, ctx.Err() != nil) },
+		AtLeft: func(last context.Context, left []Process) {
+			result.Leaks = s.leaks.processes(last, left)
+		},
+	}
+	kills := outOfMemoryKills(ctx, h)
+	stop := s.watch(ctx)
+	ended, err := h.Act().Run(ctx, command)
+	stop()
+	var survivors *SurvivorsError
+	if errors.As(err, &survivors) {
+		for _, who := range survivors.Left {
+			result.Leaks = append(result.Leaks, Leak{Kind: "process", Text: who + " is still there after SIGKILL"})
+		}
+	}
+	if err != nil && ctx.Err() == nil && survivors == nil {
+		return result, fmt.Errorf("pytest: %w", err)
+	}
+	s.oomKills = outOfMemoryKills(context.WithoutCancel(ctx), h) - kills
+	s.tell(&result, ended, ctx.Err() != nil)
+	result.Imported = s.imported(ctx, python)
+	result.Leaks = append(result.Leaks, s.leaks.files(context.WithoutCancel(ctx))...)
+	if result.Outcome == "passed" && slices.ContainsFunc(result.Leaks, func(l Leak) bool { return l.Kind == "process" }) {
+		result.Outcome = "leak"
+	}
+	if ctx.Err() != nil {
+		return result, fmt.Errorf("pytest: %w", ctx.Err())
+	}
+	if s.story.pid == 0 && noPytest.Match(result.Output) {
+		return result, fmt.Errorf("pytest: %w in %s (%s)", ErrNoPytest, result.Python, python.why)
+	}
+	return result, nil
+}
+
+var noPytest = regexp.MustCompile(`No module named '?pytest\b`)
+
+// pytestSession is a run under way.
+type pytestSession struct {
+	host   Host
+	run    PytestRun
+	began  time.Time
+	leaks  *leakWatch
+	events *os.File // that the plugin writes, and we read as it grows
+
+	oomKills int // by the kernel, on this machine, during the run
+
+	mu      sync.Mutex
+	story   pytestStory
+	timeout *timeoutProgram // around pytest
+	looked  bool            // for that
+	hung    *pytestStory    // the story as it stood at the deadline
+	after   time.Duration   // when that was
+}
+
+// open puts the plugin and the file that it writes into dir.
+func (s *pytestSession) open(dir string) (err error) {
+	if err := os.WriteFile(filepath.Join(dir, pluginModule+".py"), pytestPlugin, 0o600); err != nil {
+		return err
+	}
+	s.events, err = os.OpenFile(filepath.Join(dir, "events"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return err
+}
+
+// environment is the run's own, and the plugin's two names.
+func (s *pytestSession) environment(dir string) []string {
+	path := dir
+	if had := envValue(s.run.Env, "PYTHONPATH"); had != "" {
+		path += string(os.PathListSeparator) + had
+	}
+	env := append(slices.Clone(s.run.Env), "PYTHONPATH="+path, pluginEvents+"="+s.events.Name())
+	if s.run.Code != "" {
+		env = append(env, pluginImports+"=1")
+	}
+	return env
+}
+
+// read takes in what the plugin wrote meanwhile. The caller holds mu.
+func (s *pytestSession) read() {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := s.events.Read(buf)
+		s.story.feed(buf[:n], time.Now())
+		if n == 0 || err != nil {
+			return
+		}
+	}
+}
+
+// watch follows the run until stop is called.
+func (s *pytestSession) watch(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			s.mu.Lock()
+			s.read()
+			s.lookForTimeout(ctx)
+			p := s.progress()
+			over := s.hung != nil
+			s.mu.Unlock()
+			if s.run.Progress != nil && !over {
+				s.run.Progress(p)
+			}
+		}
+	})
+	return func() {
+		close(done)
+		watching.Wait()
+	}
+}
+
+func (s *pytestSession) progress() PytestProgress {
+	p := PytestProgress{Suite: s.run.Suite, Elapsed: time.Since(s.began), Done: s.story.done()}
+	var running []*pytestProc
+	if p.Phase, running = s.story.now(); len(running) > 0 {
+		p.Test, p.TestFor = running[0].test, time.Since(running[0].since)
+	}
+	p.Slowest, p.SlowestFor = s.story.slowest()
+	return p
+}
+
+// lookForTimeout looks once whether a timeout(1) stands between us and pytest:
+// it changes what exit codes mean.
+func (s *pytestSession) lookForTimeout(ctx context.Context) {
+	if s.looked || s.story.pid == 0 {
+		return
+	}
+	s.looked = true
+	for pid, n := s.story.ppid, 0; pid > 1 && pid != s.host.Clock().PID && n < 20; n++ {
+		raw, err := s.host.ReadFile(ctx, pidPath(pid, "cmdline"), nil)
+		l, err2 := readLife(ctx, s.host, pid)
+		if err != nil || err2 != nil {
+			return
+		}
+		if t := parseTimeout(strings.Split(strings.TrimSuffix(string(raw), "\x00"), "\x00")); t != nil {
+			s.timeout = t
+			return
+		}
+		pid = l.PPID
+	}
+}
+
+// atDeadline is the last look: what hangs stands still until it returns.
+func (s *pytestSession) atDeadline(ctx context.Context, tree []ID, interrupted bool) {
+	s.mu.Lock()
+	s.read()
+	s.after = time.Since(s.began)
+	story := s.story // what SIGINT makes pytest say is not how it hung
+	story.procs = nil
+	for _, p := range s.story.procs {
+		as := *p
+		story.procs = append(story.procs, &as)
+	}
+	story.tests = slices.Clip(story.tests)
+	s.hung = &story
+	last := s.progress()
+	s.mu.Unlock()
+	if s.run.Progress != nil {
+		s.run.Progress(last)
+	}
+	if s.run.OnHang != nil {
+		s.run.OnHang(ctx, tree)
+	}
+	if !interrupted {
+		s.askWhere(ctx, tree)
+	}
+}
+
+// askWhere sends pytest SIGINT: it prints where that found it, and tears down
+// what it set up, if it still can. Nobody is asked who would not hear.
+func (s *pytestSession) askWhere(ctx context.Context, tree []ID) {
+	i := slices.IndexFunc(tree, func(id ID) bool { return id.PID == s.hung.pid })
+	if i < 0 || s.run.Grace <= 0 {
+		return
+	}
+	if signals, err := ReadSignals(ctx, s.host, tree[i].PID); err != nil || !Has(signals.Caught, 2) {
+		return
+	}
+	if s.host.Act().Signal(ctx, tree[i], 2) == nil {
+		ctx, cancel := context.WithTimeout(ctx, s.run.Grace/2)
+		defer cancel()
+		_ = s.host.Act().Wait(ctx, tree[i]) // or not: then SIGTERM comes
+	}
+}
+
+// tell fills in what became of the run.
+func (s *pytestSession) tell(result *PytestResult, ended Result, interrupted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read()
+	story := &s.story
+	result.ExitCode, result.Signal, result.Duration = ended.ExitCode, ended.Signal, ended.Duration
+	result.Output, result.Cut = ended.Stdout, ended.Cut
+	if story.interruptedBySignal() {
+		result.Traceback = story.interrupt.Text
+	}
+	if s.hung != nil {
+		story, result.Duration = s.hung, s.after
+	}
+	v := story.judge(ending{
+		code: ended.ExitCode, signal: ended.Signal, timedOut: ended.TimedOut, stopped: interrupted,
+		oomKills: s.oomKills, took: result.Duration, deadline: s.run.Timeout, timeout: s.timeout, direct: story.ppid == s.host.Clock().PID, output: string(ended.Stdout),
+	})
+	result.Outcome, result.Phase, result.Reason = v.outcome, v.phase, v.reason
+	result.Tests = append([]PytestTest{}, story.tests...)
+	result.Running = []string{}
+	_, running := story.now()
+	for _, p := range running {
+		result.Running = append(result.Running, p.test)
+	}
+	if v.outcome == "crash" {
+		result.Running = append(result.Running, story.crashed...)
+	}
+	if story.pytest != "" {
+		result.Version = "pytest " + story.pytest + ", python " + story.version
+	}
+}
+
+// outOfMemoryKills is how many processes the kernel killed for want of memory
+// since it booted, in /proc/vmstat; 0 where it does not say.
+func outOfMemoryKills(ctx context.Context, h Host) int {
+	data, err := h.ReadFile(ctx, "vmstat", nil)
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			kills, _ := strconv.Atoi(strings.TrimSpace(n))
+			return kills
+		}
+	}
+	return 0
+}
+
+// interpreter is a Python, and why it was taken.
+type interpreter struct {
+	argv []string
+	why  string
+}
+
+// choosePython finds the interpreter that the user would have typed. Links are
+// not followed: a virtual environment is one that is called by its own name.
+func choosePython(r PytestRun) (interpreter, error) {
+	if r.Python != "" {
+		return namedPython(r)
+	}
+	var tried []string
+	if venv := envValue(r.Env, "VIRTUAL_ENV"); venv != "" {
+		path := filepath.Join(venv, "bin", "python")
+		if isProgram(path) {
+			return interpreter{[]string{path}, "of $VIRTUAL_ENV"}, nil
+		}
+		tried = append(tried, path+" of $VIRTUAL_ENV, which is not there")
+	} else {
+		tried = append(tried, "no $VIRTUAL_ENV")
+	}
+	for _, dir := range []string{r.Dir, r.Code, r.Original, ""} {
+		if path, err := filepath.Abs(filepath.Join(dir, ".venv", "bin", "python")); err == nil && isProgram(path) {
+			return interpreter{[]string{path}, "of .venv; " + strings.Join(tried, ", ")}, nil
+		}
+	}
+	tried = append(tried, "no .venv/bin/python")
+	if path := lookPath("python3", r.Env); path != "" {
+		return interpreter{[]string{path}, "python3 of PATH; " + strings.Join(tried, ", ")}, nil
+	}
+	return interpreter{}, fmt.Errorf("no Python: %s, no python3 in PATH", strings.Join(tried, ", "))
+}
+
+// namedPython takes a path as it stands, also one with spaces, else a command
+// line whose first word is a program. A relative path is relative to us, not to
+// where pytest runs: that is how it was typed.
+func namedPython(r PytestRun) (interpreter, error) {
+	argv := []string{r.Python}
+	if !isProgram(r.Python) && lookPath(r.Python, r.Env) == "" {
+		argv = strings.Fields(r.Python)
+	}
+	if len(argv) == 0 {
+		return interpreter{}, fmt.Errorf("no Python: %q", r.Python)
+	}
+	for i, word := range argv {
+		if strings.Contains(word, "/") && isProgram(word) {
+			if abs, err := filepath.Abs(word); err == nil {
+				argv[i] = abs
+			}
+		}
+	}
+	if !strings.Contains(argv[0], "/") {
+		if path := lookPath(argv[0], r.Env); path != "" {
+			argv[0] = path
+		}
+	}
+	if !isProgram(argv[0]) {
+		return interpreter{}, fmt.Errorf("no Python: %s: %w", strconv.Quote(r.Python), fs.ErrNotExist)
+	}
+	return interpreter{argv, "as named"}, nil
+}
+
+// lookPath searches the PATH of the run, not ours.
+func lookPath(name string, env []string) string {
+	if name == "" || strings.Contains(name, "/") {
+		return ""
+	}
+	for _, dir := range filepath.SplitList(envValue(env, "PATH")) {
+		if path := filepath.Join(dir, name); filepath.IsAbs(dir) && isProgram(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}

@@ -1,0 +1,211 @@
+package probe
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// pytestEvent is one line of what pytest_plugin.py writes.
+type pytestEvent struct {
+	Event   string  `json:"e"`
+	Worker  string  `json:"w"` // of pytest-xdist, "gw0"; "" = pytest itself
+	ID      string  `json:"id"`
+	Outcome string  `json:"o"`
+	Phase   string  `json:"p"`
+	Seconds float64 `json:"d"`
+	Message string  `json:"m"`
+	Text    string  `json:"x"`
+	Reruns  int     `json:"r"`
+	Count   int     `json:"n"`
+	Code    int     `json:"code"`
+	Of      string  `json:"of"` // the worker that crashed
+
+	Modules [][3]string `json:"mods"` // name, path, path without links
+
+	PID     int    `json:"pid"`
+	PPID    int    `json:"ppid"`
+	Python  string `json:"python"`
+	Version string `json:"version"`
+	Pytest  string `json:"pytest"`
+}
+
+// pytestStory is what the events told so far. The zero value is a pytest of
+// which nothing was heard.
+type pytestStory struct {
+	procs []*pytestProc // pytest itself first, if it came so far as to load plugins
+	tests []PytestTest
+	rest  []byte // of a line that is not written to its end
+
+	pid, ppid               int
+	python, version, pytest string
+	interrupt               pytestEvent // how Ctrl-C, or pytest.exit, found it
+	internal                string      // error within pytest
+	crashed                 []string    // tests in which a worker died
+	modules                 [][3]string // imported by pytest or a worker, as in the event; the later of equal names counts
+	programs                bool        // the tests started some
+	finished                bool        // the session is over, with code
+	code                    int
+	ran                     int // tests, as pytest itself counted when it finished
+}
+
+// pytestProc is one process of a run: pytest itself, or a worker.
+type pytestProc struct {
+	worker  string
+	phase   string // start, collect, run, setup, call, teardown, finish, exit
+	test    string // "" between tests
+	since   time.Time
+	gone    bool
+	slowest string // of the tests that ended
+	took    time.Duration
+	done    int
+}
+
+// feed takes what was read from the file since the last time. A line that is
+// no event is passed over: a full disk may have cut it.
+func (s *pytestStory) feed(data []byte, now time.Time) {
+	s.rest = append(s.rest, data...)
+	for {
+		line, rest, whole := bytes.Cut(s.rest, []byte{'\n'})
+		if !whole {
+			return
+		}
+		s.rest = rest
+		var e pytestEvent
+		if json.Unmarshal(line, &e) == nil {
+			s.add(e, now)
+		}
+	}
+}
+
+func (s *pytestStory) add(e pytestEvent, now time.Time) {
+	p := s.proc(e.Worker, now)
+	switch e.Event {
+	case "boot":
+		p.phase = "start"
+		if e.Worker == "" {
+			s.pid, s.ppid, s.python, s.version, s.pytest = e.PID, e.PPID, Clean([]byte(e.Python)), Clean([]byte(e.Version)), Clean([]byte(e.Pytest))
+		}
+	case "collect":
+		p.phase = "collect"
+	case "collected":
+		p.phase = "run"
+	case "start":
+		p.phase, p.test, p.since = "setup", e.ID, now
+	case "call", "teardown":
+		p.phase = e.Event
+	case "end":
+		t := PytestTest{ID: e.ID, Outcome: e.Outcome, Phase: e.Phase, Duration: time.Duration(e.Seconds * float64(time.Second)), Message: e.Message, Text: e.Text, Reruns: e.Reruns, Worker: e.Worker}
+		s.tests = append(s.tests, t)
+		p.phase, p.test = "run", ""
+		p.done++
+		if t.Duration > p.took {
+			p.slowest, p.took = t.ID, t.Duration
+		}
+	case "error":
+		s.collectError(e)
+	case "crash":
+		s.tests = append(s.tests, PytestTest{ID: e.ID, Outcome: "error", Phase: "crash", Message: e.Message, Text: e.Text, Worker: e.Of})
+		s.crashed = append(s.crashed, e.ID)
+		if w := s.proc(e.Of, now); e.Of != "" {
+			w.gone, w.test = true, ""
+		}
+	case "imports":
+		s.modules = append(s.modules, e.Modules...)
+	case "program":
+		s.programs = true
+	case "interrupt":
+		s.interrupt = e
+	case "internal":
+		s.internal = e.Message
+	case "finish":
+		p.phase, p.test = "finish", ""
+		if e.Worker == "" {
+			s.finished, s.code, s.ran = true, e.Code, e.Count
+		}
+	case "unconfigure":
+		p.phase = "exit"
+	case "exit":
+		p.gone = true
+	}
+}
+
+// collectError keeps a file that could not be collected, once: every worker
+// tells it.
+func (s *pytestStory) collectError(e pytestEvent) {
+	t := PytestTest{ID: e.ID, Outcome: "error", Phase: "collect", Message: e.Message, Text: e.Text, Worker: e.Worker}
+	if !slices.ContainsFunc(s.tests, func(have PytestTest) bool { return have.ID == t.ID && have.Phase == t.Phase }) {
+		s.tests = append(s.tests, t)
+	}
+}
+
+func (s *pytestStory) proc(worker string, now time.Time) *pytestProc {
+	for _, p := range s.procs {
+		if p.worker == worker {
+			return p
+		}
+	}
+	p := &pytestProc{worker: worker, phase: "start", since: now}
+	s.procs = append(s.procs, p)
+	return p
+}
+
+// now is the phase that pytest is in, and the tests that run, the longest
+// first. "" = nothing was heard of it yet.
+func (s *pytestStory) now() (phase string, running []*pytestProc) {
+	if len(s.procs) == 0 {
+		return "", nil
+	}
+	main := s.procs[0]
+	for _, p := range s.procs {
+		if p.worker == "" {
+			main = p
+		}
+		if p.test != "" && !p.gone {
+			running = append(running, p)
+		}
+	}
+	slices.SortStableFunc(running, func(a, b *pytestProc) int { return a.since.Compare(b.since) })
+	switch {
+	case s.finished:
+		return main.phase, nil
+	case len(running) > 0:
+		return running[0].phase, running
+	}
+	// With workers pytest itself stands in "collect": they are further, and the
+	// slowest of them is what all wait for.
+	phase, workers := main.phase, false
+	for _, p := range s.procs {
+		if p.worker == "" || p.gone {
+			continue
+		}
+		if !workers || order[p.phase] < order[phase] {
+			phase = p.phase
+		}
+		workers = true
+	}
+	return phase, nil
+}
+
+// order is how a pytest goes through its phases.
+var order = map[string]int{"start": 0, "collect": 1, "run": 2, "setup": 2, "call": 2, "teardown": 2, "finish": 3, "exit": 4}
+
+// slowest is the test that took longest, of those that ended.
+func (s *pytestStory) slowest() (test string, took time.Duration) {
+	for _, p := range s.procs {
+		if p.took > took {
+			test, took = p.slowest, p.took
+		}
+	}
+	return test, took
+}
+
+// done is how many tests ended.
+func (s *pytestStory) done() int {
+	n := 0
+	for _, p := range s.procs {
+		n += p.done
+	}
+	return n
+}

@@ -1,0 +1,288 @@
+"""What pytest is doing, a line of JSON for each step, for who waits outside.
+
+PYTEST_DONT_REWRITE
+
+Whoever started this pytest names a file in the environment; it is appended to
+with single writes, by this process and by the workers of pytest-xdist. Nothing
+here may disturb the tests, nor the programs that they start:
+
+- the names by which we came into the environment are taken out again at once;
+- a fork of this process is not this process and writes nothing;
+- a test may close all descriptors: ours is looked at before each write;
+- a test may stop the clock: there is no time in what we write;
+- whatever goes wrong here, the tests go on, and the file says less.
+"""
+
+import atexit
+import json
+import os
+import sys
+
+import pytest
+
+EVENTS = "RUNBOOK_PYTEST_EVENTS"
+IMPORTS = "RUNBOOK_PYTEST_IMPORTS"  # set: it matters where code is imported from
+SHORT = 400  # characters of a message
+LONG = 12000  # of the text of a failure
+
+
+def take_environment():
+    """Returns the file to write to, "" for none, whether imports matter, and leaves no trace of us."""
+    path = os.environ.pop(EVENTS, "")
+    imports = os.environ.pop(IMPORTS, "")
+    here = os.path.dirname(os.path.abspath(__file__))
+    first, _, rest = os.environ.get("PYTHONPATH", "").partition(os.pathsep)
+    if path and first == here:
+        if rest:
+            os.environ["PYTHONPATH"] = rest
+        else:
+            del os.environ["PYTHONPATH"]
+    return path, imports
+
+
+class Line:
+    """The file, as far as it can be written to."""
+
+    def __init__(self, path):
+        self.path = path
+        self.pid = os.getpid()
+        self.worker = ""
+        self.fd = -1
+        self.file = None
+
+    def open(self):
+        self.fd = os.open(self.path, os.O_WRONLY | os.O_APPEND)  # not inherited by programs
+        self.file = os.fstat(self.fd)
+
+    def write(self, text):
+        if not self.path or os.getpid() != self.pid:
+            return
+        try:
+            data = text.encode("ascii", "replace")
+            try:
+                now = os.fstat(self.fd)
+                if now.st_ino != self.file.st_ino or now.st_dev != self.file.st_dev:
+                    self.open()
+            except (OSError, AttributeError):
+                self.open()
+            os.write(self.fd, data)
+        except OSError:
+            pass  # a full disk, a removed directory: less is known, nothing else
+
+    def say(self, event, **more):
+        """Writes an event of which there are few."""
+        more.update(e=event, w=self.worker)
+        self.write(json.dumps(more) + "\n")
+
+
+PATH, IMPORTED = take_environment()
+LINE = Line(PATH)
+if LINE.path:
+    LINE.say("boot", pid=LINE.pid, ppid=os.getppid(), python=sys.executable, version="%d.%d.%d" % sys.version_info[:3], pytest=pytest.__version__)
+    atexit.register(LINE.say, "exit")  # the first to be registered is the last to be called
+
+
+class State:
+    """The test that runs."""
+
+    nodeid = ""
+    quoted = '""'
+    outcome = ""
+    phase = ""
+    duration = 0.0
+    message = text = ""
+    reruns = 0
+    ran = 0  # tests that were more than deselected, here or in workers
+    controller = False  # of xdist: the workers tell
+
+
+NOW = State()
+
+
+def pytest_configure(config):
+    worker = getattr(config, "workerinput", None)
+    if worker is None or "runbook_events" not in worker:
+        return
+    LINE.path, LINE.pid, LINE.worker = worker["runbook_events"], os.getpid(), worker["workerid"]
+    watch_imports(worker["runbook_imports"])
+    LINE.say("boot", pid=LINE.pid, ppid=os.getppid(), python=sys.executable, version="%d.%d.%d" % sys.version_info[:3], pytest=pytest.__version__)
+    atexit.register(LINE.say, "exit")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["runbook_events"] = LINE.path
+    node.workerinput["runbook_imports"] = IMPORTED
+
+
+def watch_imports(wanted):
+    """Begins to notice whether programs are started: those import on their own."""
+    global IMPORTED
+    IMPORTED = wanted
+    if not wanted or not hasattr(sys, "addaudithook"):
+        return
+    told = []
+
+    def hook(event, args):
+        if event == "subprocess.Popen" and not told:
+            told.append(event)
+            LINE.say("program")
+
+    sys.addaudithook(hook)
+
+
+def say_imports():
+    """Tells where the topmost modules that have a file were imported from."""
+    if not IMPORTED:
+        return
+    try:
+        own = getattr(sys, "stdlib_module_names", ())
+        seen, rows = set(), []
+        for name in sorted(sys.modules):
+            file = getattr(sys.modules[name], "__file__", None)
+            parent = name.rpartition(".")[0]
+            if parent in seen:
+                seen.add(name)
+            elif isinstance(file, str):
+                seen.add(name)
+                if name.partition(".")[0] not in own:
+                    rows.append([name, os.path.abspath(file), os.path.realpath(file)])
+        LINE.say("imports", mods=rows)
+    except Exception:
+        pass  # a module of somebody's own making
+
+
+watch_imports(IMPORTED)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    NOW.controller = session.config.pluginmanager.hasplugin("dsession")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session):
+    LINE.say("collect")
+
+
+def pytest_collection_finish(session):
+    LINE.say("collected", n=len(session.items))
+    say_imports()
+
+
+def pytest_collectreport(report):
+    if report.failed and not NOW.controller:
+        message, text = words(report)
+        LINE.say("error", id=report.nodeid, m=message, x=text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logstart(nodeid):
+    if NOW.controller:
+        return
+    NOW.nodeid, NOW.quoted = nodeid, json.dumps(nodeid)
+    forget()
+    NOW.reruns = 0
+    LINE.write('{"e":"start","id":%s,"w":"%s"}\n' % (NOW.quoted, LINE.worker))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call():
+    LINE.write('{"e":"call","w":"%s"}\n' % LINE.worker)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown():
+    LINE.write('{"e":"teardown","w":"%s"}\n' % LINE.worker)
+
+
+def forget():
+    NOW.outcome = NOW.phase = NOW.message = NOW.text = ""
+    NOW.duration = 0.0
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "???":  # xdist: the worker died
+        node = getattr(report, "node", None)
+        message, text = words(report)
+        LINE.say("crash", id=report.nodeid, m=message, x=text, of=node.gateway.id if node else "")
+        return
+    if report.when == "call" or report.when == "setup" and not report.passed:
+        NOW.ran += 1
+    if NOW.controller or report.nodeid != NOW.nodeid:
+        return
+    if report.when == "setup":
+        if NOW.outcome:
+            NOW.reruns += 1  # pytest-rerunfailures: another attempt
+        forget()
+    NOW.duration += report.duration
+    outcome = judge(report)
+    # What is worse stays; a passed phase says nothing until the call has passed.
+    if NOW.outcome in ("failed", "error"):
+        return
+    if outcome in ("failed", "error") or not NOW.outcome or NOW.outcome == "passed" and outcome != "passed":
+        NOW.outcome, NOW.phase = outcome, report.when
+        if outcome != "passed":
+            NOW.message, NOW.text = words(report)
+
+
+def judge(report):
+    xfail = hasattr(report, "wasxfail")
+    if report.outcome == "rerun" or report.failed:
+        return "failed" if report.when == "call" else "error"
+    if report.skipped:
+        return "xfailed" if xfail else "skipped"
+    return "xpassed" if xfail and report.when == "call" else "passed"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logfinish(nodeid):
+    if NOW.controller or nodeid != NOW.nodeid:
+        return
+    if NOW.outcome == "passed" and not NOW.reruns:
+        LINE.write('{"e":"end","id":%s,"o":"passed","d":%.6f,"w":"%s"}\n' % (NOW.quoted, NOW.duration, LINE.worker))
+    else:
+        LINE.say("end", id=nodeid, o=NOW.outcome, p=NOW.phase, d=NOW.duration, m=NOW.message, x=NOW.text, r=NOW.reruns)
+    NOW.nodeid = ""
+
+
+def words(report):
+    """Returns what a report says: in a line, and whole."""
+    try:
+        longrepr = report.longrepr
+        if longrepr is None:
+            return "", ""
+        if isinstance(longrepr, tuple):  # a skip: path, line, reason
+            return str(longrepr[2])[:SHORT], ""
+        text = str(getattr(report, "longreprtext", longrepr))
+        crash = getattr(longrepr, "reprcrash", None)
+        if crash is not None:
+            message = "%s:%s: %s" % (crash.path, crash.lineno, crash.message.strip().split("\n")[0])
+        else:
+            message = (text.strip().split("\n") or [""])[-1]
+        return message[:SHORT], text[-LONG:]
+    except Exception as e:  # a report of somebody's own making
+        return "unreadable report: %r" % e, ""
+
+
+def pytest_keyboard_interrupt(excinfo):
+    try:
+        text = str(excinfo.getrepr(style="short"))
+    except Exception:
+        text = ""
+    LINE.say("interrupt", id=NOW.nodeid, m=excinfo.exconly()[:SHORT], x=text[-LONG:])
+
+
+def pytest_internalerror(excrepr):
+    LINE.say("internal", m=str(excrepr).strip().split("\n")[-1][:SHORT], x=str(excrepr)[-LONG:])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(exitstatus):
+    say_imports()
+    LINE.say("finish", code=int(exitstatus), n=NOW.ran)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    LINE.say("unconfigure")

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"runbook/builtins/probe"
+)
+
+// leftover is what a run left, as `recover` shows it. Fields are never renamed.
+type leftover struct {
+	ID        string    `json:"id"`
+	Kind      string    `json:"kind"` // in-place, worktree
+	Repo      string    `json:"repo"`
+	Path      string    `json:"path,omitempty"` // of a throw-away work tree
+	Begun     time.Time `json:"begun"`
+	PID       int       `json:"pid"`
+	Host      string    `json:"host"`
+	Running   bool      `json:"running"` // its run is not over: it is left alone
+	Done      bool      `json:"done"`    // it is put back, or removed
+	Files     int       `json:"files"`   // that were put back or taken away
+	Meanwhile []string  `json:"meanwhile"`
+	Ref       string    `json:"ref,omitempty"` // which keeps these
+	Error     string    `json:"error,omitempty"`
+}
+
+func (d *door) recoverVerb() *cobra.Command {
+	var list, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "recover [DIR …]",
+		Short: "Put back what a killed run has left changed",
+		Long: `Finishes what a run could not that was killed: a work tree that held another commit's
+content becomes what it was, byte by byte, and throw-away work trees go. What a running
+one needs is left alone.
+
+It looks at all that runs of this user have noted, and at the repositories that DIR, or
+the current directory, lie in. It may be called again, and when there is nothing to do.`,
+		Example: "  runbook recover --list\n  runbook recover",
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			return d.recover(dirs, list, asJSON)
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+	}
+	cmd.Flags().BoolVar(&list, "list", false, "only show what there is to put back")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON array")
+	return cmd
+}
+
+func (d *door) recover(dirs []string, list, asJSON bool) error {
+	if !haveLinux {
+		return usage("recover needs Linux", "")
+	}
+	host, err := openHost(hostOptions{})
+	if err != nil {
+		return err
+	}
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	if len(dirs) == 0 {
+		dirs = []string{"."}
+		if _, err := probe.OpenGit(ctx, host, "."); errors.Is(err, probe.ErrNoRepository) {
+			dirs = nil
+		}
+	}
+	logs := probe.Journals{Dir: journalDir()}
+	var found []probe.Recovery
+	if list {
+		found, err = probe.Left(ctx, host, logs, dirs)
+	} else {
+		found, err = probe.Recover(ctx, host, logs, dirs, nil)
+	}
+	rows := []leftover{}
+	for _, r := range found {
+		row := leftoverOf(r)
+		if r.Err != nil {
+			d.code = exitWrong
+		}
+		rows = append(rows, row)
+	}
+	if asJSON {
+		return errors.Join(d.printJSON(rows), err)
+	}
+	for _, row := range rows {
+		fmt.Fprintln(d.out, row.text(list))
+	}
+	if len(rows) == 0 && err == nil {
+		fmt.Fprintln(d.out, "nothing to do")
+	}
+	return err
+}
+
+// putBackAfter finishes what a confined process has left that died, and says
+// what that came to; "" = it had left nothing.
+func putBackAfter(pid int) string {
+	if !haveLinux {
+		return ""
+	}
+	host, err := openHost(hostOptions{})
+	if err != nil {
+		return ""
+	}
+	found, _ := probe.Recover(context.Background(), host, probe.Journals{Dir: journalDir()}, nil, func(r probe.Recovery) bool { return r.Owner.PID == pid })
+	var lines []string
+	for _, r := range found {
+		lines = append(lines, leftoverOf(r).text(false))
+	}
+	return strings.Join(lines, "; ")
+}
+
+func leftoverOf(r probe.Recovery) leftover {
+	l := leftover{
+		ID: r.ID, Kind: r.Kind, Repo: probe.Clean([]byte(r.Repo)), Path: probe.Clean([]byte(r.Path)), Begun: r.Begun, PID: r.Owner.PID, Host: r.Owner.Host, Running: r.Alive,
+		Done: r.Done, Files: r.Restored.Files, Meanwhile: []string{}, Ref: r.Restored.Ref,
+	}
+	for _, path := range r.Restored.Meanwhile {
+		l.Meanwhile = append(l.Meanwhile, probe.Clean([]byte(path)))
+	}
+	if r.Err != nil {
+		l.Error = probe.Clean([]byte(r.Err.Error()))
+	}
+	return l
+}
+
+func (l leftover) text(list bool) string {
+	what := "the work tree " + shortHome(l.Repo)
+	if l.Kind == probe.JournalWorktree {
+		what = fmt.Sprintf("the throw-away work tree %s of %s", l.Path, shortHome(l.Repo))
+	}
+	since := "begun " + l.Begun.Local().Format("2006-01-02 15:04:05")
+	switch {
+	case l.Running && l.Host != hostname():
+		return fmt.Sprintf("left alone: %s, %s on %s by pid %d: recover it there", what, since, l.Host, l.PID)
+	case l.Running:
+		return fmt.Sprintf("left alone: %s, %s by pid %d, which is running", what, since, l.PID)
+	case list && l.Kind == probe.JournalWorktree:
+		return fmt.Sprintf("to be removed: %s, %s by pid %d, which is gone", what, since, l.PID)
+	case list:
+		return fmt.Sprintf("to be put back: %s, %s by pid %d, which is gone", what, since, l.PID)
+	case l.Error != "":
+		return fmt.Sprintf("FAILED: %s: %s", what, l.Error)
+	case l.Kind == probe.JournalWorktree:
+		return "removed: " + what
+	}
+	text := fmt.Sprintf("put back: %s, as it was", what)
+	if l.Files > 0 {
+		text += fmt.Sprintf(" (files: %d)", l.Files)
+	}
+	if n := len(l.Meanwhile); n > 0 {
+		text += fmt.Sprintf("\n  what was written there meanwhile is kept: git show --stat %s\n    %s", l.Ref, strings.Join(l.Meanwhile[:min(n, 5)], "\n    "))
+	}
+	return text
+}

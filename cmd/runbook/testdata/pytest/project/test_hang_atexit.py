@@ -1,0 +1,6 @@
+import atexit
+import threading
+
+
+def test_fine():
+    atexit.register(threading.Event().wait)

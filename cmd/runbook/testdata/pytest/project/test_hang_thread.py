@@ -1,0 +1,5 @@
+import threading
+
+
+def test_fine():
+    threading.Thread(target=threading.Event().wait).start()
