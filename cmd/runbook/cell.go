@@ -199,7 +199,7 @@ func (c *cell) death() error {
 // deeper stack is the limit's doing.
 func causeOfDeath(stderr string, err error) string {
 	for _, s := range []string{
-		"out of memory", "cannot allocate memory", "cannot map pages", "failed to reserve",
+		"out of memory", "cannot allocate memory", "cannot map pages", "failed to reserve", "address space collisions", "failed to allocate",
 		"failed to create new OS thread", "pthread_create failed", "stack overflow", "stack exceeds", "mmap", "arena",
 		"makeslice: len out of range", "failed to commit",
 	} {

@@ -88,6 +88,7 @@ func TestCauseOfDeath(t *testing.T) {
 		"runtime: failed to create new OS thread (have 9 already; errno=11)\nfatal error: x":   outOfMemory,
 		"runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort": outOfMemory,
 		"fatal error: runtime: cannot allocate memory":                                         outOfMemory,
+		"fatal error: too many address space collisions for -race mode":                        outOfMemory,
 		"runtime: goroutine stack exceeds 1000000000-byte limit\nfatal error: stack":           outOfMemory,
 		"panic: index out of range [3]\n\ngoroutine 1 [running]:":                              "the confined process died: panic: index out of range [3]",
 		"": "the confined process died: exit status 2",

@@ -48,6 +48,8 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "race":
+				return raceDetector, nil
 			case "pytest":
 				return haveLinux && exec.Command("python3", "-c", "import pytest").Run() == nil, nil
 			}
