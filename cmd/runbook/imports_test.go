@@ -32,7 +32,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"runbook/builtins/graph":     {stdNot: []string{"os", "os/exec"}},
 		"runbook/builtins/stats":     {stdNot: []string{"os", "os/exec"}},
 		"runbook/builtins/probe":     {may: []string{"github.com/prometheus/procfs/...", "github.com/vishvananda/netlink/...", "golang.org/x/sys/..."}},
-		"runbook/builtins/probe/...": {may: []string{"runbook/builtins/probe", "golang.org/x/tools/txtar", "github.com/rogpeppe/go-internal/txtar"}},
+		"runbook/builtins/probe/...": {may: []string{"runbook/builtins/probe", "runbook/builtins/probe/world", "golang.org/x/tools/txtar", "github.com/rogpeppe/go-internal/txtar"}},
 		"runbook/recipes":            {},
 		"runbook/cmd/runbook": {may: []string{"runbook/...", "github.com/spf13/...", "golang.org/x/sys/...", "golang.org/x/term",
 			"github.com/pelletier/go-toml/v2", "github.com/charmbracelet/x/ansi"}},

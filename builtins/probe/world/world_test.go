@@ -1,4 +1,4 @@
-package probetest_test
+package world_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"runbook/builtins/probe"
 	"runbook/builtins/probe/probetest"
+	"runbook/builtins/probe/world"
 )
 
 const want = `
@@ -162,7 +163,7 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 		"frobnicate":                           `line 1: "frobnicate" begins no line: PID, PID/TID, PID:FD, host, lock, file, denied, timeout, gone or ---`,
 		"--- over=soon":                        `line 1: ---: over: time: invalid duration "soon"`,
 	} {
-		if _, err := probetest.Parse(text); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := world.Parse(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q\n got %v\nwant %s", text, err, want)
 		}
 	}
@@ -186,7 +187,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("100 1 S \"x\" age=1m\n100:3 epoll 4=1\n100:4 tcp ESTAB a b rq=1\n---\ngone 100:4")
 	f.Add("host load=1,2,3\nlock FLOCK WRITE 1 0:0:1 waiters=2\ndenied 1/stat\nfile locks \"\"")
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := probetest.Parse(text)
+		s, err := world.Parse(text)
 		if err != nil {
 			return
 		}

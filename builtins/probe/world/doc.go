@@ -1,7 +1,8 @@
-// Package probetest makes small worlds out of a few lines, for tests: a host
-// with just the processes, descriptors and sockets that a story needs.
+// Package world makes a small world out of a few lines, for the tests of recipes
+// and for our own: a host with just the processes, descriptors and sockets that a
+// story needs.
 //
-//	h := probetest.World(t, `
+//	h, err := world.Parse(`
 //		100 1   S "python3 app.py"      age=10m wchan=do_epoll_wait
 //		101 100 S "_subactor[beta@101]" age=9m  wchan=do_epoll_wait
 //		100:3 epoll 8=40000019
@@ -68,4 +69,4 @@
 // A line --- begins the next sample (over=1s otherwise). Everything stays as
 // it was but for what the lines below it say; a process or thread that is
 // already there may be named with options alone: `101 cpu=2s`.
-package probetest
+package world
