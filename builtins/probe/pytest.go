@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -142,7 +141,7 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	if r.Env == nil {
 		r.Env = os.Environ()
 	}
-	python, err := choosePython(r)
+	python, err := choosePython(r.Python, r.Env, r.Dir, r.Code, r.Original, "")
 	if err != nil {
 		return result, fmt.Errorf("pytest: %w", err)
 	}
@@ -401,85 +400,4 @@ func outOfMemoryKills(ctx context.Context, h Host) int {
 		}
 	}
 	return 0
-}
-
-// interpreter is a Python, and why it was taken.
-type interpreter struct {
-	argv []string
-	why  string
-}
-
-// choosePython finds the interpreter that the user would have typed. Links are
-// not followed: a virtual environment is one that is called by its own name.
-func choosePython(r PytestRun) (interpreter, error) {
-	if r.Python != "" {
-		return namedPython(r)
-	}
-	var tried []string
-	if venv := envValue(r.Env, "VIRTUAL_ENV"); venv != "" {
-		path := filepath.Join(venv, "bin", "python")
-		if isProgram(path) {
-			return interpreter{[]string{path}, "of $VIRTUAL_ENV"}, nil
-		}
-		tried = append(tried, path+" of $VIRTUAL_ENV, which is not there")
-	} else {
-		tried = append(tried, "no $VIRTUAL_ENV")
-	}
-	for _, dir := range []string{r.Dir, r.Code, r.Original, ""} {
-		if path, err := filepath.Abs(filepath.Join(dir, ".venv", "bin", "python")); err == nil && isProgram(path) {
-			return interpreter{[]string{path}, "of .venv; " + strings.Join(tried, ", ")}, nil
-		}
-	}
-	tried = append(tried, "no .venv/bin/python")
-	if path := lookPath("python3", r.Env); path != "" {
-		return interpreter{[]string{path}, "python3 of PATH; " + strings.Join(tried, ", ")}, nil
-	}
-	return interpreter{}, fmt.Errorf("no Python: %s, no python3 in PATH", strings.Join(tried, ", "))
-}
-
-// namedPython takes a path as it stands, also one with spaces, else a command
-// line whose first word is a program. A relative path is relative to us, not to
-// where pytest runs: that is how it was typed.
-func namedPython(r PytestRun) (interpreter, error) {
-	argv := []string{r.Python}
-	if !isProgram(r.Python) && lookPath(r.Python, r.Env) == "" {
-		argv = strings.Fields(r.Python)
-	}
-	if len(argv) == 0 {
-		return interpreter{}, fmt.Errorf("no Python: %q", r.Python)
-	}
-	for i, word := range argv {
-		if strings.Contains(word, "/") && isProgram(word) {
-			if abs, err := filepath.Abs(word); err == nil {
-				argv[i] = abs
-			}
-		}
-	}
-	if !strings.Contains(argv[0], "/") {
-		if path := lookPath(argv[0], r.Env); path != "" {
-			argv[0] = path
-		}
-	}
-	if !isProgram(argv[0]) {
-		return interpreter{}, fmt.Errorf("no Python: %s: %w", strconv.Quote(r.Python), fs.ErrNotExist)
-	}
-	return interpreter{argv, "as named"}, nil
-}
-
-// lookPath searches the PATH of the run, not ours.
-func lookPath(name string, env []string) string {
-	if name == "" || strings.Contains(name, "/") {
-		return ""
-	}
-	for _, dir := range filepath.SplitList(envValue(env, "PATH")) {
-		if path := filepath.Join(dir, name); filepath.IsAbs(dir) && isProgram(path) {
-			return path
-		}
-	}
-	return ""
-}
-
-func isProgram(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }

@@ -71,7 +71,7 @@ func TestWhichPythonIsTaken(t *testing.T) {
 		{PytestRun{Python: "venv/bin/python", Dir: project}, venv + "/bin/python", "as named"},
 		{PytestRun{Python: "uv run venv/bin/python", Env: []string{"PATH=" + path}}, path + "/uv run " + venv + "/bin/python", "as named"},
 	} {
-		got, err := choosePython(c.run)
+		got, err := choosePython(c.run.Python, c.run.Env, c.run.Dir, c.run.Code, c.run.Original, "")
 		if err != nil || strings.Join(got.argv, " ") != c.argv || got.why != c.why {
 			t.Errorf("%+v:\n got %+v, %v\nwant %s (%s)", c.run, got, err, c.argv, c.why)
 		}
@@ -84,7 +84,7 @@ func TestWhichPythonIsTaken(t *testing.T) {
 		{PytestRun{Python: "/no/such/python"}, `no Python: "/no/such/python"`},
 		{PytestRun{Python: " "}, `no Python: " "`},
 	} {
-		if _, err := choosePython(c.run); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := choosePython(c.run.Python, c.run.Env, c.run.Dir, c.run.Code, c.run.Original, ""); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %s", c.run, err, c.want)
 		}
 	}
