@@ -10,6 +10,7 @@ import (
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 
+	"runbook/engine"
 	"runbook/engine/event"
 )
 
@@ -167,19 +168,12 @@ func fact(v starlark.Value) any {
 }
 
 // Described is a type of record as the reference prints it.
-type Described struct {
-	Name   string
-	Doc    string
-	Fields []DescribedField
-}
-
-// DescribedField is one attribute of a Described type.
-type DescribedField struct{ Name, Type, Doc string }
+type Described = engine.Type
 
 func (k *kind[T]) describe() Described {
 	d := Described{Name: k.name, Doc: k.doc}
 	for _, f := range k.fields {
-		d.Fields = append(d.Fields, DescribedField{f.name, f.typ, f.doc})
+		d.Fields = append(d.Fields, engine.Field{Name: f.name, Type: f.typ, Doc: f.doc})
 	}
 	return d
 }

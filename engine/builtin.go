@@ -46,6 +46,16 @@ type Arg struct {
 	Doc     string
 }
 
+// Type documents a type of value that builtins return.
+type Type struct {
+	Name   string // "process", as type() says
+	Doc    string // one sentence
+	Fields []Field
+}
+
+// Field documents one attribute of a Type.
+type Field struct{ Name, Type, Doc string }
+
 // Call is what a builtin knows of the call it serves. It is valid until Func
 // returns.
 type Call struct {

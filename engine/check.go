@@ -1,21 +1,22 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
+	"strconv"
 	"strings"
 
-	"go.starlark.net/resolve"
 	"go.starlark.net/syntax"
 )
 
 // Severity of a Problem.
 type Severity string
 
-// An error keeps a file from running or from doing what it says; a warning is
-// what a reader of its docs would miss.
+// An error keeps a file from running, from doing what it says, or from doing no
+// harm; a warning is what a reader of it would miss.
 const (
 	SeverityError   Severity = "error"
 	SeverityWarning Severity = "warning"
@@ -24,6 +25,7 @@ const (
 // Problem is one thing to repair in a file.
 type Problem struct {
 	Pos      string   `json:"pos"` // "wedged-actor.star:70:22"; the file alone when no line is to blame
+	Rule     string   `json:"rule"`
 	Msg      string   `json:"msg"`
 	Line     string   `json:"line,omitempty"` // source line and caret
 	Hint     string   `json:"hint,omitempty"`
@@ -31,7 +33,7 @@ type Problem struct {
 }
 
 func (p Problem) String() string {
-	text := fmt.Sprintf("%s: %s: %s", p.Pos, p.Severity, p.Msg)
+	text := fmt.Sprintf("%s: %s: %s [%s]", p.Pos, p.Severity, p.Msg, p.Rule)
 	if p.Line != "" {
 		text += "\n" + p.Line
 	}
@@ -41,37 +43,135 @@ func (p Problem) String() string {
 	return text
 }
 
+// Fatal reports whether the file does not load because of it: nothing more can
+// be said of the file then.
+func (p Problem) Fatal() bool {
+	switch p.Rule {
+	case "syntax", "name", "load", "recipe", "param", "step-input":
+		return true
+	}
+	return false
+}
+
+// Place takes Pos apart; line and column are 0 when no line is to blame.
+func (p Problem) Place() (file string, line, column int) {
+	file, line, column, ok := cutPos(p.Pos)
+	if !ok {
+		return p.Pos, 0, 0
+	}
+	return file, line, column
+}
+
+// cutPos takes "file:line:column" apart.
+func cutPos(pos string) (file string, line, column int, ok bool) {
+	file = filePart(pos)
+	l, c, _ := strings.Cut(strings.TrimPrefix(pos, file+":"), ":")
+	line, err1 := strconv.Atoi(l)
+	column, err2 := strconv.Atoi(c)
+	return file, line, column, err1 == nil && err2 == nil
+}
+
 // Check loads a file by path, runs nothing, and says what is wrong with it. An
 // empty list means that it looked and found none. A file that declares no
 // recipe is checked as one that others load.
 func Check(ctx context.Context, lib *Library, file string) []Problem {
-	place, err := lib.locateFile(file)
-	if err != nil {
-		return []Problem{{Pos: file, Msg: oneLine(err.Error()), Severity: SeverityError}}
+	return NewChecker(lib).Check(ctx, file)
+}
+
+// Checker checks many files, and reads what they load once. It serves one
+// caller at a time.
+type Checker struct {
+	lib    *Library
+	loader *loader
+	pages  map[*module]*page
+	types  map[string]Type
+}
+
+// NewChecker returns a checker of files that load from lib. It sees files as
+// they were when it first read them.
+func NewChecker(lib *Library) *Checker {
+	c := &Checker{lib: lib, loader: newLoader(lib), pages: map[*module]*page{}, types: map[string]Type{}}
+	for _, t := range lib.Types {
+		c.types[t.Name] = t
 	}
-	l := newLoader(lib)
-	m, err := l.open(ctx, place)
-	if err != nil {
-		return problems(file, err)
+	return c
+}
+
+// Check is like the function Check.
+func (c *Checker) Check(ctx context.Context, file string) []Problem {
+	m, wrong := c.open(ctx, file)
+	if wrong != nil {
+		return c.inOurWords(m, wrong)
 	}
-	if m.declared == nil {
-		if len(m.globals) == 0 {
-			return []Problem{{Pos: m.shown, Severity: SeverityError, Msg: "declares no recipe, and defines nothing for others to load", Hint: "end the file with recipe(summary = …, steps = […])"}}
+	k := &checking{Checker: c, module: m, page: c.page(m)}
+	if m.declared == nil && len(m.globals) == 0 {
+		k.say("recipe", m.shown+":1:1", "end the file with recipe(summary = …, steps = […])", "declares no recipe, and defines nothing for others to load")
+		return k.found
+	}
+	k.calls()
+	k.dangers()
+	k.dead()
+	if m.declared != nil {
+		k.docs()
+		k.params()
+		k.effects()
+		k.unreached()
+	}
+	k.heed(silences(m))
+	slices.SortStableFunc(k.found, func(a, b Problem) int {
+		_, la, ca := a.Place()
+		_, lb, cb := b.Place()
+		return cmp.Or(strings.Compare(string(a.Severity), string(b.Severity)), la-lb, ca-cb)
+	})
+	return slices.Compact(k.found)
+}
+
+// inOurWords says better what Starlark said of a module's attribute or of an
+// argument at the top level of a file: which module, and what was meant.
+func (c *Checker) inOurWords(m *module, wrong []Problem) []Problem {
+	if m == nil || m.syntax == nil || m.globals == nil {
+		return wrong
+	}
+	k := &checking{Checker: c, module: m, page: c.page(m)}
+	k.calls()
+	for i, w := range wrong {
+		_, line, _ := w.Place()
+		for _, p := range k.found {
+			if _, at, _ := p.Place(); w.Rule == "load" && at == line {
+				p.Rule, p.Severity = w.Rule, w.Severity
+				wrong[i] = p
+			}
 		}
-		return nil
 	}
-	c := &checker{lib: lib, module: m}
-	c.docs()
-	c.params()
-	c.effects()
-	sort.SliceStable(c.found, func(i, j int) bool { return c.found[i].Severity < c.found[j].Severity })
-	return c.found
+	return wrong
+}
+
+// open loads a file, or says why that is not to be had; the module then is what
+// was read of it, nil when nothing was.
+func (c *Checker) open(ctx context.Context, file string) (*module, []Problem) {
+	place, err := c.lib.locateFile(file)
+	if err != nil {
+		return nil, []Problem{{Pos: file, Rule: "load", Msg: oneLine(err.Error()), Severity: SeverityError}}
+	}
+	for m := range c.pages { // a root of its own for each file would read each library anew
+		if place.Root.Dir != "" && m.root.Dir == place.Root.Dir {
+			place.Root = m.root
+		}
+	}
+	m, err := c.loader.open(ctx, place)
+	if errors.Is(err, errAbandoned) {
+		c.loader = newLoader(c.lib) // the old one still belongs to the file that does not end
+	}
+	if err != nil {
+		return c.loader.modules[moduleKey{place.Root, place.Path}], problems(file, err)
+	}
+	return m, nil
 }
 
 func problems(file string, err error) []Problem {
 	var list LoadErrors
 	if !errors.As(err, &list) {
-		return []Problem{{Pos: file, Msg: oneLine(err.Error()), Severity: SeverityError}}
+		return []Problem{{Pos: file, Rule: "load", Msg: oneLine(err.Error()), Severity: SeverityError}}
 	}
 	var out []Problem
 	for _, e := range list {
@@ -79,47 +179,27 @@ func problems(file string, err error) []Problem {
 		for _, via := range e.Via {
 			hint = join(hint, "loaded at "+via)
 		}
-		pos := e.Pos
-		if pos == "" {
-			pos = file
-		}
-		out = append(out, Problem{Pos: pos, Msg: e.Msg, Line: e.Line, Hint: hint, Severity: SeverityError})
+		out = append(out, Problem{Pos: cmp.Or(e.Pos, file), Rule: cmp.Or(e.Rule, "load"), Msg: e.Msg, Line: e.Line, Hint: hint, Severity: SeverityError})
 	}
 	return out
 }
 
-type checker struct {
-	lib    *Library
+// checking is one file on its way.
+type checking struct {
+	*Checker
 	module *module
+	page   *page
 	found  []Problem
 }
 
-func (c *checker) say(severity Severity, pos, hint, format string, a ...any) {
-	c.found = append(c.found, Problem{
-		Pos: pos, Msg: fmt.Sprintf(format, a...), Line: excerptAt(pos, c.module), Hint: hint, Severity: severity,
+func (k *checking) say(rule, pos, hint, format string, a ...any) {
+	k.found = append(k.found, Problem{
+		Pos: pos, Rule: rule, Msg: oneLine(fmt.Sprintf(format, a...)), Line: excerptAt(pos, k.module), Hint: hint, Severity: severityOf(rule),
 	})
 }
 
-func (c *checker) docs() {
-	d := c.module.declared
-	switch {
-	case c.module.doc == "":
-		c.say(SeverityWarning, c.module.shown+":1:1", `begin with """# Title`, "the file has no docstring")
-	case heading(c.module.doc) == "":
-		c.say(SeverityWarning, c.module.shown+":1:1", `begin with """# Title`, "the docstring has no heading")
-	}
-	if d.summary == "" {
-		c.say(SeverityWarning, d.pos, "", "recipe: no summary")
-	}
-	for _, s := range d.steps {
-		if strings.TrimSpace(s.fn.Doc()) == "" {
-			c.say(SeverityWarning, s.Pos, "", "step %s has no docstring: its first line is the title, the rest the guidance", s.Name)
-		}
-	}
-}
-
-func (c *checker) params() {
-	d := c.module.declared
+func (k *checking) params() {
+	d := k.module.declared
 	used := map[string]bool{}
 	for _, s := range d.steps {
 		for _, in := range s.Inputs {
@@ -128,82 +208,139 @@ func (c *checker) params() {
 	}
 	for _, p := range d.params {
 		if p.Doc == "" {
-			c.say(SeverityWarning, p.Pos, "", "param %s has no doc", p.Name)
+			k.say("param-doc", p.Pos, "", "param %s has no doc", p.Name)
 		}
 		// pid and match also tell pkill which tree was meant, so they may go unread.
 		if !used[p.Name] && p.Name != "pid" && p.Name != "match" {
-			c.say(SeverityWarning, p.Pos, "", "param %s: no step takes it", p.Name)
+			k.say("unused-param", p.Pos, "", "param %s: no step takes it", p.Name)
+		}
+		if p.Kind == KindRegexp && p.Default != "" && matchesAll(p.Default) {
+			k.say("match-everything", p.Pos, `no default, "", says that no pattern was given`, "param %s: the pattern %q matches everything", p.Name, p.Default)
 		}
 	}
 }
 
-// effects finds the words that act which a step calls without having asked. It
-// follows the functions of the same file; what happens behind a load() is
-// caught when it runs.
-func (c *checker) effects() {
-	acts := map[string]Effect{}
-	for _, b := range c.lib.Builtins {
-		if b.Effect != Looks {
-			acts[b.Name] = b.Effect
+// effects compares what the steps request with what they can reach. One place
+// that leads to many builtins is one problem.
+func (k *checking) effects() {
+	for _, s := range k.module.declared.steps {
+		needed := map[Effect]bool{}
+		type place struct {
+			here   string
+			effect Effect
 		}
-	}
-	defs := map[string]*syntax.DefStmt{}
-	for _, stmt := range c.module.syntax.Stmts {
-		if def, ok := stmt.(*syntax.DefStmt); ok {
-			defs[def.Name.Name] = def
+		var places []place
+		at := map[place][]Reach{}
+		for _, r := range k.reached(k.module, s) {
+			needed[r.Effect] = true
+			if s.needs(r.Effect) || r.Handed != "" {
+				continue
+			}
+			p := place{r.Here, r.Effect}
+			if at[p] == nil {
+				places = append(places, p)
+			}
+			at[p] = append(at[p], r)
 		}
-	}
-	for _, s := range c.module.declared.steps {
-		def := defs[s.Name]
-		if def == nil || position(def.Name.NamePos) != s.Pos && position(def.Def) != s.Pos {
-			continue // from another file
+		for _, p := range places {
+			r := at[p][0]
+			what, verb := r.Builtin, "needs"
+			if r.Pos != r.Here {
+				what += " at " + r.Pos
+			}
+			if more := len(at[p]) - 1; more > 0 {
+				what, verb = fmt.Sprintf("%s and %s", what, plural(int64(more), "other", "")), "need"
+			}
+			k.say("effect", p.here, fmt.Sprintf("step(%s, needs = [%q])", s.Name, p.effect), "step %s calls %s, which %s the effect %s", s.Name, what, verb, p.effect)
 		}
-		c.walk(s, def, defs, acts, map[string]bool{})
+		for _, e := range s.Needs {
+			if !needed[e] {
+				k.say("needless-effect", s.Pos, "request only what is done: a user reads it as what may happen", "step %s requests the effect %s, and calls nothing that needs it", s.Name, e)
+			}
+		}
 	}
 }
 
-func (c *checker) walk(s Step, def *syntax.DefStmt, defs map[string]*syntax.DefStmt, acts map[string]Effect, seen map[string]bool) {
-	if seen[def.Name.Name] {
-		return
+// dead finds statements behind one that ends their block.
+func (k *checking) dead() {
+	block := func(stmts []syntax.Stmt) {
+		for i, s := range stmts[:max(len(stmts)-1, 0)] {
+			if word := k.ends(s); word != "" {
+				start, _ := stmts[i+1].Span()
+				k.say("unreachable", position(start), "", "nothing gets here: %s comes before", word)
+				return
+			}
+		}
 	}
-	seen[def.Name.Name] = true
-	syntax.Walk(def, func(n syntax.Node) bool {
-		id, ok := n.(syntax.Expr)
-		if !ok {
-			return true
-		}
-		name := wordOf(id)
-		if effect := acts[name]; effect != Looks && !s.needs(effect) {
-			start, _ := n.Span()
-			c.say(SeverityError, position(start), fmt.Sprintf("step(%s, needs = [%q])", s.Name, effect),
-				"step %s calls %s, which needs the effect %s", s.Name, name, effect)
-			return false
-		}
-		if next := defs[name]; next != nil {
-			c.walk(s, next, defs, acts, seen)
+	syntax.Walk(k.module.syntax, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.DefStmt:
+			block(n.Body)
+		case *syntax.IfStmt:
+			block(n.True)
+			block(n.False)
+		case *syntax.ForStmt:
+			block(n.Body)
 		}
 		return true
 	})
 }
 
-// wordOf is the name of an identifier, or of module.member; "" for all else. A
-// local name is no word: a step's parameter is called like the step whose value
-// it is.
-func wordOf(e syntax.Expr) string {
-	switch e := e.(type) {
-	case *syntax.Ident:
-		if !isLocal(e) {
-			return e.Name
+// ends names the word by which a statement leaves its block, or is "".
+func (k *checking) ends(s syntax.Stmt) string {
+	switch s := s.(type) {
+	case *syntax.ReturnStmt:
+		return "return"
+	case *syntax.BranchStmt:
+		if s.Token != syntax.PASS {
+			return s.Token.String()
 		}
-	case *syntax.DotExpr:
-		if x, ok := e.X.(*syntax.Ident); ok && !isLocal(x) {
-			return x.Name + "." + e.Name.Name
+	case *syntax.ExprStmt:
+		if call, ok := s.X.(*syntax.CallExpr); ok {
+			if name := wordOf(call.Fn); name == "stop" || name == "fail" {
+				return name + "()"
+			}
 		}
 	}
 	return ""
 }
 
-func isLocal(id *syntax.Ident) bool {
-	b, ok := id.Binding.(*resolve.Binding)
-	return ok && (b.Scope == resolve.Local || b.Scope == resolve.Cell || b.Scope == resolve.Free)
+// unreached finds steps that no run comes to, and functions that nothing calls.
+func (k *checking) unreached() {
+	d := k.module.declared
+	stop := ""
+	for _, s := range d.steps {
+		if stop != "" {
+			k.say("unreachable", s.Pos, "", "step %s is never reached: %s", s.Name, stop)
+		}
+		def := k.page.defs[s.Name]
+		if def == nil || position(def.Def) != s.Pos {
+			continue // from another file
+		}
+		for _, stmt := range def.Body {
+			if word := k.ends(stmt); word == "stop()" {
+				start, _ := stmt.Span()
+				stop = fmt.Sprintf("step %s always ends the recipe, at %s", s.Name, position(start))
+			}
+		}
+	}
+	mentioned := map[string]bool{}
+	for _, s := range d.steps {
+		mentioned[s.Name] = true
+	}
+	defined := map[*syntax.Ident]bool{}
+	for _, def := range k.page.defs {
+		defined[def.Name] = true
+	}
+	syntax.Walk(k.module.syntax, func(n syntax.Node) bool {
+		if id, ok := n.(*syntax.Ident); ok && !defined[id] {
+			mentioned[id.Name] = true
+		}
+		return true
+	})
+	for _, stmt := range k.module.syntax.Stmts {
+		if def, ok := stmt.(*syntax.DefStmt); ok && !mentioned[def.Name.Name] {
+			k.say("unreachable", position(def.Name.NamePos), "list it in steps, or remove it", "function %s is no step, and nothing calls it", def.Name.Name)
+		}
+	}
 }

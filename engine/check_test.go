@@ -19,6 +19,9 @@ func TestCheck(t *testing.T) {
 		{"effects, also of a helper, and git by its dotted name", `"""# T"""
 def helper():
     kill([1])
+def look():
+    """Look"""
+    show(forest())
 def a():
     """A"""
     helper()
@@ -27,11 +30,11 @@ def b():
     """B"""
     kill([])
     [helper() for x in [1]]
-recipe(summary = "s", steps = [a, step(b, needs = ["kill"])])
-`, "3:5: error: step a calls kill, which needs the effect kill (step(a, needs = [\"kill\"]))\n7:5: error: step a calls git.write, which needs the effect write (step(a, needs = [\"write\"]))"},
-		{"a parameter that is called like the step that acts", "\"\"\"# T\"\"\"\ndef a():\n    \"\"\"A\"\"\"\n    kill([])\ndef b(a):\n    \"\"\"B\"\"\"\n    print([x for x in a])\nrecipe(summary = 's', steps = [step(a, needs = ['kill']), b])\n", ""},
+recipe(summary = "s", steps = [look, a, step(b, needs = ["kill"])])
+`, "3:5: error: step a calls kill, which needs the effect kill (step(a, needs = [\"kill\"]))\n10:5: error: step a calls git.write, which needs the effect write (step(a, needs = [\"write\"]))"},
+		{"a parameter that is called like the step that acts", "\"\"\"# T\"\"\"\ndef l():\n    \"\"\"L\"\"\"\n    show(forest())\ndef a():\n    \"\"\"A\"\"\"\n    kill([])\ndef b(a):\n    \"\"\"B\"\"\"\n    print([x for x in a])\nrecipe(summary = 's', steps = [l, step(a, needs = ['kill']), b])\n", ""},
 		{"what a reader would miss", "def a():\n    pass\nrecipe(steps = [a], params = {'x': param.list(), 'pid': param.pids('P')})\n",
-			"1:1: warning: the file has no docstring (begin with \"\"\"# Title)\n3:7: warning: recipe: no summary\n1:1: warning: step a has no docstring: its first line is the title, the rest the guidance\n3:46: warning: param x has no doc\n3:46: warning: param x: no step takes it"},
+			"1:1: warning: the file has no docstring (begin with \"\"\"# Title)\n1:1: warning: step a has no docstring: its first line is the title, the rest the guidance\n3:7: warning: recipe: no summary\n3:46: warning: param x has no doc\n3:46: warning: param x: no step takes it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.star")

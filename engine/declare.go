@@ -50,17 +50,17 @@ func declareRecipe(thread *starlark.Thread, b *starlark.Builtin, args starlark.T
 	}
 	d.summary = oneLine(d.summary)
 	var wrong LoadErrors
-	say := func(pos, hint, format string, a ...any) {
+	say := func(rule, pos, hint, format string, a ...any) {
 		if pos == "" {
 			pos = d.pos
 		}
-		wrong = append(wrong, &LoadError{Pos: pos, Msg: oneLine(fmt.Sprintf(format, a...)), Line: excerptAt(pos, m), Hint: hint})
+		wrong = append(wrong, &LoadError{Rule: rule, Pos: pos, Msg: oneLine(fmt.Sprintf(format, a...)), Line: excerptAt(pos, m), Hint: hint})
 	}
 	if tags != nil {
 		for i := range tags.Len() {
 			t, ok := starlark.AsString(tags.Index(i))
 			if !ok {
-				say("", "", "recipe: tags[%d]: got %s, want string", i, tags.Index(i).Type())
+				say("recipe", "", "", "recipe: tags[%d]: got %s, want string", i, tags.Index(i).Type())
 				continue
 			}
 			d.tags = append(d.tags, oneLine(t))
@@ -70,7 +70,7 @@ func declareRecipe(thread *starlark.Thread, b *starlark.Builtin, args starlark.T
 		d.takeParams(params, say)
 	}
 	if steps == nil || steps.Len() == 0 {
-		say("", "", "recipe: no steps")
+		say("recipe", "", "", "recipe: no steps")
 	} else {
 		d.takeSteps(steps, say)
 	}
@@ -81,34 +81,34 @@ func declareRecipe(thread *starlark.Thread, b *starlark.Builtin, args starlark.T
 	return starlark.None, nil
 }
 
-type sayFunc func(pos, hint, format string, a ...any)
+type sayFunc func(rule, pos, hint, format string, a ...any)
 
 func (d *declaration) takeParams(params *starlark.Dict, say sayFunc) {
 	for _, item := range params.Items() {
 		name, ok := starlark.AsString(item[0])
 		if !ok {
-			say("", "", "recipe: params: got %s for a name, want string", item[0].Type())
+			say("param", "", "", "recipe: params: got %s for a name, want string", item[0].Type())
 			continue
 		}
 		v, ok := item[1].(*paramValue)
 		if !ok {
-			say("", "", "param %s: got %s, want param.string(…), param.duration(…) or another param", oneLine(name), item[1].Type())
+			say("param", "", "", "param %s: got %s, want param.string(…), param.duration(…) or another param", oneLine(name), item[1].Type())
 			continue
 		}
 		p := v.Param
 		p.Name = name
 		switch {
 		case !isParamName(name):
-			say(p.Pos, "", "param %q: a name has letters a-z, digits and _, and begins with a letter", name)
+			say("param", p.Pos, "", "param %q: a name has letters a-z, digits and _, and begins with a letter", name)
 			continue
 		case isReserved(p.Flag()):
-			say(p.Pos, "", "param %s: --%s is a flag of runbook itself", name, p.Flag())
+			say("param", p.Pos, "", "param %s: --%s is a flag of runbook itself", name, p.Flag())
 			continue
 		}
 		if p.Kind == KindRest {
 			for _, other := range d.params {
 				if other.Kind == KindRest && other.After == p.After {
-					say(p.Pos, "", "param %s: %s takes the rest of the arguments already", name, other.Name)
+					say("param", p.Pos, "", "param %s: %s takes the rest of the arguments already", name, other.Name)
 				}
 			}
 		}
@@ -125,7 +125,7 @@ func (d *declaration) takeSteps(steps *starlark.List, say sayFunc) {
 		case *stepValue:
 			listed = append(listed, newStep(v.fn, v.needs, v.deadline))
 		default:
-			say("", "", "recipe: steps[%d]: got %s, want a function or step(function, …)", i, v.Type())
+			say("recipe", "", "", "recipe: steps[%d]: got %s, want a function or step(function, …)", i, v.Type())
 		}
 	}
 	makers := map[string]string{} // name → what makes it
@@ -140,15 +140,15 @@ func (d *declaration) takeSteps(steps *starlark.List, say sayFunc) {
 	}
 	for _, s := range listed {
 		if s.fn.HasVarargs() || s.fn.HasKwargs() {
-			say(s.Pos, "", "step %s: takes *args or **kwargs: name what it needs", s.Name)
+			say("recipe", s.Pos, "", "step %s: takes *args or **kwargs: name what it needs", s.Name)
 			continue
 		}
 		if s.Name == "lambda" {
-			say(s.Pos, "", "steps: a lambda has no name: use def")
+			say("recipe", s.Pos, "", "steps: a lambda has no name: use def")
 			continue
 		}
 		if by, taken := makers[s.Name]; taken {
-			say(s.Pos, "", "step %s: the name is %s already", s.Name, by)
+			say("recipe", s.Pos, "", "step %s: the name is %s already", s.Name, by)
 			continue
 		}
 		for _, in := range s.Inputs {
@@ -157,15 +157,15 @@ func (d *declaration) takeSteps(steps *starlark.List, say sayFunc) {
 			}
 			switch {
 			case in.Name == s.Name:
-				say(in.Pos, "", "step %s: needs itself", s.Name)
+				say("step-input", in.Pos, "", "step %s: needs itself", s.Name)
 			case later[in.Name]:
-				say(in.Pos, "", "step %s: needs %s, which comes later", s.Name, in.Name)
+				say("step-input", in.Pos, "", "step %s: needs %s, which comes later", s.Name, in.Name)
 			default:
 				hint := ""
 				if n := Nearest(in.Name, names); n != "" {
 					hint = "did you mean " + n + "?"
 				}
-				say(in.Pos, hint, "step %s: needs %s, which is no parameter and no earlier step", s.Name, in.Name)
+				say("step-input", in.Pos, hint, "step %s: needs %s, which is no parameter and no earlier step", s.Name, in.Name)
 			}
 		}
 		makers[s.Name] = "a step"

@@ -15,6 +15,7 @@ import (
 // LoadError is one thing wrong in a file, found before anything runs.
 type LoadError struct {
 	Pos  string   // "wedged-actor.star:70:22"
+	Rule string   // of Rules: syntax, name, param …; "" = load
 	Msg  string   // one line
 	Line string   // the source line and a caret below the column; "" when there is none
 	Hint string   // "did you mean …", or what to do instead; "" when there is none
@@ -93,19 +94,39 @@ func loadErrors(err error, sources map[string]string, names []string) LoadErrors
 	case errors.As(err, &list):
 		var out LoadErrors
 		for _, e := range list {
-			out = append(out, newLoadError(e.Pos, e.Msg, sources, names))
+			rule := "syntax"
+			if strings.HasPrefix(e.Msg, "undefined: ") {
+				rule = "name"
+			}
+			out = append(out, newLoadError(rule, e.Pos, e.Msg, sources, names))
 		}
 		return out
 	case errors.As(err, &parse):
-		return LoadErrors{newLoadError(parse.Pos, parse.Msg, sources, names)}
+		return LoadErrors{newLoadError("syntax", parse.Pos, parse.Msg, sources, names)}
 	case errors.As(err, &eval):
-		return LoadErrors{newLoadError(innermost(eval.CallStack).Pos, sayWho(eval), sources, names)}
+		return LoadErrors{newLoadError(ruleOfCall(eval), innermost(eval.CallStack).Pos, sayWho(eval), sources, names)}
 	default:
 		return LoadErrors{{Pos: "", Msg: oneLine(err.Error())}}
 	}
 }
 
-func newLoadError(pos syntax.Position, msg string, sources map[string]string, names []string) *LoadError {
+// ruleOfCall is the rule that an error of a top level broke, by the word that
+// found it.
+func ruleOfCall(e *starlark.EvalError) string {
+	if len(e.CallStack) > 0 {
+		if top := e.CallStack.At(0); isGo(top) {
+			switch word, _, _ := strings.Cut(top.Name, "."); word {
+			case "param":
+				return "param"
+			case "recipe", "step":
+				return "recipe"
+			}
+		}
+	}
+	return "load"
+}
+
+func newLoadError(rule string, pos syntax.Position, msg string, sources map[string]string, names []string) *LoadError {
 	msg, hint := splitHint(oneLine(msg))
 	if name, ok := strings.CutPrefix(msg, "undefined: "); ok && hint == "" {
 		if n := Nearest(name, names); n != "" {
@@ -115,7 +136,7 @@ func newLoadError(pos syntax.Position, msg string, sources map[string]string, na
 	if strings.Contains(msg, "does not support while loops") {
 		hint = "a recipe always ends: loop over a list or a range"
 	}
-	return &LoadError{Pos: position(pos), Msg: msg, Line: excerpt(pos, sources), Hint: hint}
+	return &LoadError{Rule: rule, Pos: position(pos), Msg: msg, Line: excerpt(pos, sources), Hint: hint}
 }
 
 var didYouMean = regexp.MustCompile(`^(.*) \((did you mean .*\?)\)$`)

@@ -16,6 +16,7 @@ import (
 type Library struct {
 	Roots    []Root
 	Builtins []Builtin // the words of Go; what a file may use is decided while it loads
+	Types    []Type    // what they return; only Check asks. Empty: attributes of records are not checked
 }
 
 // Root is one directory of recipes. NAME.star in it is the recipe NAME; lib/

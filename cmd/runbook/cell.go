@@ -43,6 +43,7 @@ type cell struct {
 type order struct {
 	Load   string       `json:"load,omitempty"`
 	Check  string       `json:"check,omitempty"`
+	Reach  string       `json:"reach,omitempty"`
 	Run    *job         `json:"run,omitempty"`
 	Answer *answer      `json:"answer,omitempty"`
 	Keep   *place       `json:"keep,omitempty"`
@@ -54,6 +55,7 @@ type order struct {
 type reply struct {
 	Loaded   *engine.Recipe     `json:"loaded,omitempty"`
 	Problems *[]engine.Problem  `json:"problems,omitempty"`
+	Reaches  *[]engine.Reach    `json:"reaches,omitempty"`
 	Failed   *failure           `json:"failed,omitempty"`
 	Event    *event.Event       `json:"event,omitempty"`
 	Ask      *question          `json:"ask,omitempty"`
@@ -241,6 +243,17 @@ func (c *cell) check(path string) ([]engine.Problem, error) {
 		return nil, err
 	}
 	return *r.Problems, nil
+}
+
+func (c *cell) reaches(path string) ([]engine.Reach, error) {
+	if err := c.send(order{Reach: path}); err != nil {
+		return nil, err
+	}
+	r, err := c.next()
+	if err != nil || r.Reaches == nil {
+		return nil, err
+	}
+	return *r.Reaches, nil
 }
 
 // run runs the recipe that was loaded last. Whatever becomes of the cell, sink

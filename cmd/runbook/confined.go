@@ -95,6 +95,10 @@ func serve(in io.Reader, out io.Writer) int {
 			var found []engine.Problem
 			found, err = b.check(o.Check)
 			r.Problems = &found
+		case o.Reach != "":
+			var found []engine.Reach
+			found, err = b.reaches(o.Reach)
+			r.Reaches = &found
 		case o.Run != nil:
 			var f event.RunFinished
 			var ask asker

@@ -11,6 +11,7 @@ import (
 // The exit codes beside those that engine.ExitCode gives to a run.
 const (
 	exitOK    = 0
+	exitFound = 1 // check found errors
 	exitUsage = 2 // bad flags, unknown names, a recipe that does not load
 	exitWrong = 3 // could not do it
 )

@@ -181,9 +181,14 @@ func scriptAlive(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// schema FILE: wants a report that the published schema accepts.
+// schema FILE [check]: wants a report that the published schema accepts; that
+// of a run, or of check.
 func scriptSchema(ts *testscript.TestScript, neg bool, args []string) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(sink.ReportSchema))
+	published := sink.ReportSchema
+	if len(args) > 1 && args[1] == "check" {
+		published = checkSchema
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(published))
 	ts.Check(err)
 	c := jsonschema.NewCompiler()
 	ts.Check(c.AddResource("report.schema.json", doc))

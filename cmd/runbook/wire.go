@@ -58,6 +58,7 @@ type asker func(ctx context.Context, effect engine.Effect, step string, what eve
 type kitchen interface {
 	load(name string) (*engine.Recipe, error)
 	check(path string) ([]engine.Problem, error)
+	reaches(path string) ([]engine.Reach, error)
 	run(ctx context.Context, j job, out event.Sink, ask asker) (event.RunFinished, error)
 	close()
 }
@@ -81,6 +82,7 @@ type bench struct {
 	library engine.Library
 	host    *lateHost
 	recipe  *engine.Recipe
+	checker *engine.Checker
 }
 
 func newBench(roots []root) *bench {
@@ -134,12 +136,23 @@ func doesNotLoad(err error) error {
 	return &hinted{err: err, code: exitUsage}
 }
 
-func (b *bench) check(path string) ([]engine.Problem, error) {
-	found := engine.Check(context.Background(), &b.library, path)
-	if found == nil {
-		found = []engine.Problem{}
+// checks is the checker of this bench: libraries that many files load are read
+// once.
+func (b *bench) checks() *engine.Checker {
+	if b.checker == nil {
+		b.library.Types = builtins.Types()
+		b.checker = engine.NewChecker(&b.library)
 	}
-	return found, nil
+	return b.checker
+}
+
+func (b *bench) reaches(path string) ([]engine.Reach, error) {
+	reaches, err := b.checks().Reaches(context.Background(), path)
+	return reaches, doesNotLoad(err)
+}
+
+func (b *bench) check(path string) ([]engine.Problem, error) {
+	return append([]engine.Problem{}, b.checks().Check(context.Background(), path)...), nil
 }
 
 func (b *bench) run(ctx context.Context, j job, out event.Sink, ask asker) (event.RunFinished, error) {
