@@ -52,6 +52,7 @@ func Table(o Options) []engine.Builtin {
 		w.waits(),
 		graphBuiltin(),
 		w.tree(),
+		w.captured(),
 		w.coverage(),
 		w.pkill(),
 		w.pytest(),

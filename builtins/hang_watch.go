@@ -26,6 +26,7 @@ type hangWatch struct {
 	world *world
 	call  *engine.Call
 	suite string
+	over  string            // why it should have ended
 	say   starlark.Callable // nil: nobody looks, the capture is taken all the same
 
 	now      atomic.Pointer[probe.PytestProgress] // the last that was heard of
@@ -41,7 +42,7 @@ const (
 )
 
 // look is called on the step's own goroutine, while its thread waits in pytest.
-func (h *hangWatch) look(ctx context.Context, tree []probe.ID) {
+func (h *hangWatch) look(ctx context.Context, tree []probe.ID, doing map[int]string) {
 	interrupted := h.call.Context.Err() != nil
 	if interrupted { // said at once: the engine does not wait long for a step that was told to end
 		h.call.Show(interruptedView(h.suite, h.now.Load()))
@@ -52,10 +53,17 @@ func (h *hangWatch) look(ctx context.Context, tree []probe.ID) {
 	if len(procs) == 0 {
 		return // it ended at this very moment
 	}
-	if h.say != nil && !interrupted {
-		h.ask(ctx, recorder, procs)
+	hung := probe.CapturedTree{Overdue: h.over, Doing: doing}
+	for _, p := range procs {
+		hung.PIDs = append(hung.PIDs, p.PID)
 	}
-	h.save(ctx, recorder, procs, h.call.Findings()[said:], interrupted)
+	if interrupted {
+		hung.Overdue = "" // it may have been well
+	}
+	if h.say != nil && !interrupted {
+		h.ask(ctx, recorder, procs, hung)
+	}
+	h.save(ctx, recorder, procs, hung, h.call.Findings()[said:], interrupted)
 }
 
 // processesOf reads who hangs the way `ps` does, so that a capture answers it.
@@ -72,22 +80,15 @@ func processesOf(ctx context.Context, host probe.Host, tree []probe.ID) []probe.
 //
 // A thread that is cancelled stays so; that is undone where it was only this
 // call that took too long.
-func (h *hangWatch) ask(ctx context.Context, recorder *probe.Recorder, procs []probe.Process) {
-	t, err := newTree(newProcess(procs[0]), wrapped(procs), starlark.NewDict(0), h.call.Findings)
-	if err != nil {
-		h.err = err
-		return
-	}
+func (h *hangWatch) ask(ctx context.Context, recorder *probe.Recorder, procs []probe.Process, hung probe.CapturedTree) {
 	w := h.world
-	w.mu.Lock()
-	w.trees = append(w.trees, t)
-	w.mu.Unlock()
+	t := w.chosen(procs, hung, h.call.Findings)
 	host := w.host
 	w.host = recorder
 	defer func() { w.host = host }()
 
 	stop := context.AfterFunc(ctx, func() { h.call.Thread.Cancel("on_hang took too long") })
-	_, err = starlark.Call(h.call.Thread, h.say, starlark.Tuple{t}, nil)
+	_, err := starlark.Call(h.call.Thread, h.say, starlark.Tuple{t}, nil)
 	stop()
 	late := ctx.Err() != nil
 	if late {
@@ -114,7 +115,7 @@ func (h *hangWatch) cover(status, detail, remedy string) {
 
 // save writes the capture. The recipe may have looked once or never; a capture
 // has two samples at least.
-func (h *hangWatch) save(ctx context.Context, recorder *probe.Recorder, procs []probe.Process, said []event.Finding, interrupted bool) {
+func (h *hangWatch) save(ctx context.Context, recorder *probe.Recorder, procs []probe.Process, hung probe.CapturedTree, said []event.Finding, interrupted bool) {
 	path, err := h.call.Artefact(h.world.nextHang(h.suite))
 	if path == "" {
 		if err != nil {
@@ -122,7 +123,7 @@ func (h *hangWatch) save(ctx context.Context, recorder *probe.Recorder, procs []
 		}
 		return
 	}
-	meta := probe.SnapshotMeta{}
+	meta := probe.SnapshotMeta{Trees: []probe.CapturedTree{hung}}
 	if len(recorder.Snapshot(meta, func(int) bool { return true }).Meta.Samples) < 2 {
 		over := lookApart
 		if interrupted {

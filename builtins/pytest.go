@@ -61,7 +61,7 @@ func (w *world) pytest() engine.Builtin {
 			if err == nil {
 				run.Env, err = environment(env)
 			}
-			watch := &hangWatch{world: w, call: call, suite: run.Suite}
+			watch := &hangWatch{world: w, call: call, suite: run.Suite, over: fmt.Sprintf("the deadline of %s was over", run.Timeout)}
 			if err == nil && onHang != nil && onHang != starlark.None {
 				var ok bool
 				if watch.say, ok = onHang.(starlark.Callable); !ok {

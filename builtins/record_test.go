@@ -136,8 +136,8 @@ func samples() map[string][]starlark.Value {
 	}
 	g := newGraph(wrapped)
 	ends := g.it.list(g.it.Sinks())
-	tr, _ := newTree(newProcess(beta), nil, starlark.NewDict(0), func() []event.Finding { return nil })
-	tr0, _ := newTree(newProcess(probe.Process{UID: -1, Started: boot}), nil, starlark.NewDict(0), nil)
+	tr := newTree(newProcess(beta), nil, func() []event.Finding { return nil })
+	tr0 := newTree(newProcess(probe.Process{UID: -1, Started: boot}), nil, nil)
 	report := &probe.KillReport{Ended: []probe.Ending{{Process: beta, Rung: "SIGINT", After: time.Second}}, Survived: []probe.Survivor{{Process: beta, Why: "D"}},
 		Refused: []probe.Refusal{{Process: beta, Why: "ours"}}, Plan: []probe.Step{{Process: beta, Signals: []string{"SIGINT"}}}}
 	plan, _ := stats.NewPlan(6, 0.05)
@@ -266,7 +266,7 @@ func TestTheReferenceNamesOnlyTypesThatThereAre(t *testing.T) {
 	for _, d := range Types() {
 		known[d.Name] = true
 	}
-	plain := regexp.MustCompile(`list of |function\([a-z]*\) → |dict of int to | or |, `)
+	plain := regexp.MustCompile(`list of |function\([a-z]*\) → |dict of [a-z]+ to | or |, `)
 	for _, d := range Types() {
 		for _, f := range d.Fields {
 			for _, word := range strings.Fields(plain.ReplaceAllString(f.Type, " ")) {

@@ -25,6 +25,8 @@ func (w *world) tree() engine.Builtin {
 			{Name: "root", Type: "process", Doc: "The topmost. It is a member, also when `processes` lacks it."},
 			{Name: "processes", Type: "list of process", Default: "[]", Doc: "The members."},
 			{Name: "what", Type: "dict of process to string", Default: "{}", Doc: "What each one does: a column of the drawing."},
+			{Name: "doing", Type: "dict of process to string", Default: "{}", Doc: "What each one said that it was doing, such as the test that it ran."},
+			{Name: "overdue", Type: "string", Default: `""`, Doc: "Why it should have ended by now. Empty: nobody says that."},
 		},
 		Returns: "tree",
 		Example: `show(tree(root, members, what = {p: "stopped consuming"}))`,
@@ -33,13 +35,16 @@ func (w *world) tree() engine.Builtin {
 			var (
 				root    oneProcess
 				members processList
-				what    = starlark.NewDict(0)
+				what    *starlark.Dict
+				doing   *starlark.Dict
+				overdue string
 			)
-			if err := starlark.UnpackArgs(call.Name, args, kwargs, "root", &root, "processes?", &members, "what??", &what); err != nil {
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "root", &root, "processes?", &members, "what??", &what, "doing??", &doing, "overdue??", &overdue); err != nil {
 				return nil, err
 			}
-			t, err := newTree(root.process, members, what, call.Findings)
-			if err != nil {
+			t := newTree(root.process, members, call.Findings)
+			t.it.overdue = overdue
+			if err := errors.Join(noteEach("what", what, t.it.what), noteEach("doing", doing, t.it.doing)); err != nil {
 				return nil, fmt.Errorf("%s: %w", call.Name, err)
 			}
 			w.mu.Lock()
@@ -54,13 +59,15 @@ type tree struct{ record[*treeFact] }
 
 type treeFact struct {
 	root      *process
-	processes processList // the root first, then as they started
-	what      map[probe.ID]string
+	processes processList            // the root first, then as they started
+	what      map[probe.ID]string    // for the drawing
+	doing     map[probe.ID]string    // by its own account
+	overdue   string                 // why it should have ended; "" = nobody says that
 	findings  func() []event.Finding // of the run, at the time of asking
 }
 
-func newTree(root *process, members processList, what *starlark.Dict, findings func() []event.Finding) (*tree, error) {
-	f := &treeFact{root: root, what: map[probe.ID]string{}, findings: findings}
+func newTree(root *process, members processList, findings func() []event.Finding) *tree {
+	f := &treeFact{root: root, what: map[probe.ID]string{}, doing: map[probe.ID]string{}, findings: findings}
 	for _, p := range members {
 		if p.it.ID != root.it.ID {
 			f.processes = append(f.processes, p)
@@ -70,15 +77,23 @@ func newTree(root *process, members processList, what *starlark.Dict, findings f
 		return cmp.Or(cmp.Compare(a.it.Start, b.it.Start), cmp.Compare(a.it.PID, b.it.PID))
 	})
 	f.processes = append(processList{root}, f.processes...)
-	for _, item := range what.Items() {
+	return &tree{*newRecord(treeKind, f, "procfs", root.at)}
+}
+
+// noteEach reads a dict of process to string; nil is empty.
+func noteEach(name string, said *starlark.Dict, notes map[probe.ID]string) error {
+	if said == nil {
+		return nil
+	}
+	for _, item := range said.Items() {
 		p, isProcess := item[0].(*process)
 		note, isText := starlark.AsString(item[1])
 		if !isProcess || !isText {
-			return nil, errors.New("for parameter \"what\": want a dict of process to string")
+			return fmt.Errorf("for parameter %q: want a dict of process to string", name)
 		}
-		f.what[p.it.ID] = note
+		notes[p.it.ID] = note
 	}
-	return &tree{*newRecord(treeKind, f, "procfs", root.at)}, nil
+	return nil
 }
 
 // faulted reports whether a fault of this run is about a process of the tree.
@@ -125,6 +140,17 @@ var treeKind = &kind[*treeFact]{
 		{name: "processes", typ: "list of process", doc: "the root first, then in the order in which they started", get: func(t *treeFact) starlark.Value {
 			return listOf(t.processes, func(p *process) starlark.Value { return p })
 		}},
+		{name: "overdue", typ: "string or None", doc: "why it should have ended by now; None: nobody says that", get: func(t *treeFact) starlark.Value { return orNone(t.overdue) }},
+		{name: "doing", typ: "dict of process to string", doc: "what each one said that it was doing, such as the test that it ran; who said nothing is not in it", aside: true,
+			get: func(t *treeFact) starlark.Value {
+				said := starlark.NewDict(len(t.doing))
+				for _, p := range t.processes {
+					if note, ok := t.doing[p.it.ID]; ok {
+						_ = said.SetKey(p, text(note)) // a process hashes
+					}
+				}
+				return said
+			}},
 		{name: "faulted", typ: "function() → bool", doc: "a fault that this run has found so far is about a process of the tree, or has one among its members", aside: true,
 			get: func(t *treeFact) starlark.Value {
 				return method("faulted", func(args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {

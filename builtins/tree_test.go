@@ -38,16 +38,10 @@ func TestATreeIsDrawnFromItsRoot(t *testing.T) {
 	orphan := aProcess(103, 1, "orphan") // taken over by init
 	zombie := aProcess(104, 101, "dead")
 	zombie.State = "Z"
-	what := starlark.NewDict(1)
 	beta := newProcess(aProcess(102, 101, "beta"))
-	if err := what.SetKey(beta, starlark.String("stopped consuming")); err != nil {
-		t.Fatal(err)
-	}
 	members := processList{newProcess(zombie), beta, newProcess(orphan), newProcess(aProcess(101, 100, "alpha"))}
-	tr, err := newTree(newProcess(aProcess(100, 1, "")), members, what, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr := newTree(newProcess(aProcess(100, 1, "")), members, nil)
+	tr.it.what[beta.it.ID] = "stopped consuming"
 	if got, want := outline(tr.View()), `
 app.py (pid 100) | 12m03s | sleeping | python3 -X dev app.py --now
   alpha (pid 101) | 12m03s | sleeping |
@@ -76,10 +70,7 @@ func outline(v event.View) string {
 // readings can make it look so.
 func TestParentsInACircleAreDrawn(t *testing.T) {
 	root := newProcess(aProcess(100, 101, ""))
-	tr, err := newTree(root, processList{root, newProcess(aProcess(101, 100, "a"))}, starlark.NewDict(0), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr := newTree(root, processList{root, newProcess(aProcess(101, 100, "a"))}, nil)
 	if got := len(tr.View().Nodes); got != 2 {
 		t.Errorf("%d of 2 were drawn", got)
 	}
@@ -88,6 +79,7 @@ func TestParentsInACircleAreDrawn(t *testing.T) {
 func TestTreeTakesNotesOnProcessesOnly(t *testing.T) {
 	r := newRun(nil).withTree()
 	wantError(t, r.fails(t, `tree(root, [beta], what = {"beta": "x"})`), "want a dict of process to string")
+	wantError(t, r.fails(t, `tree(root, [beta], doing = {beta: 1})`), `"doing": want a dict of process to string`)
 	wantError(t, r.fails(t, `tree(root, [1])`), "element 0 is 1, want process or tree")
 }
 

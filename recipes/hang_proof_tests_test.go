@@ -193,7 +193,7 @@ func (th *theatre) pytest(call *engine.Call, args starlark.Tuple, kwargs []starl
 		th.ran = append(th.ran, args.String())
 	}
 	if root, ok := run["hung"].(float64); ok {
-		hung, err := th.tree(call, int(root))
+		hung, err := th.tree(call, int(root), run)
 		if err != nil {
 			return nil, err
 		}
@@ -207,8 +207,9 @@ func (th *theatre) pytest(call *engine.Call, args starlark.Tuple, kwargs []starl
 	}, run), nil
 }
 
-// tree is the tree value of a process of the world and all below it.
-func (th *theatre) tree(call *engine.Call, root int) (starlark.Value, error) {
+// tree is the tree value of a process of the world and all below it, overdue:
+// the root runs the test, or the process "worker".
+func (th *theatre) tree(call *engine.Call, root int, run map[string]any) (starlark.Value, error) {
 	use := func(name string, args ...starlark.Value) (starlark.Value, error) {
 		at := slices.IndexFunc(th.table, func(b engine.Builtin) bool { return b.Name == name })
 		return th.table[at].Func(call, args, nil)
@@ -217,12 +218,29 @@ func (th *theatre) tree(call *engine.Call, root int) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	worker := root
+	if pid, ok := run["worker"].(float64); ok {
+		worker = int(pid)
+	}
+	var top starlark.Value
+	doing := starlark.NewDict(1)
 	for p := range starlark.Elements(all.(*starlark.List)) {
-		if pid, _ := p.(starlark.HasAttrs).Attr("pid"); pid == starlark.Value(starlark.MakeInt(root)) {
-			return use("tree", p, all)
+		pid, _ := p.(starlark.HasAttrs).Attr("pid")
+		if pid == starlark.Value(starlark.MakeInt(root)) {
+			top = p
+		}
+		tests, _ := run["running"].([]any)
+		if pid != starlark.Value(starlark.MakeInt(worker)) || len(tests) == 0 {
+			continue
+		}
+		if err := doing.SetKey(p, starlark.String(fmt.Sprintf("%s (%s)", tests[0], run["phase"]))); err != nil {
+			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("no process %d", root)
+	if top == nil {
+		return nil, fmt.Errorf("no process %d", root)
+	}
+	return use("tree", top, all, starlark.None, doing, starlark.String(fmt.Sprintf("the deadline of %s was over", run["duration"])))
 }
 
 // given is a builtin that returns these facts: those of its address, and those

@@ -300,6 +300,9 @@ func (u *unpacker) snapshot() (*Snapshot, error) {
 	for _, text := range []*string{&meta.Host, &meta.Kernel, &meta.Arch, &meta.Tool} {
 		*text = Clean([]byte(*text))
 	}
+	for i, t := range meta.Trees {
+		meta.Trees[i] = t.clean()
+	}
 	return NewSnapshot(*meta, moments), nil
 }
 

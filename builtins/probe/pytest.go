@@ -34,8 +34,10 @@ type PytestRun struct {
 	Code, Original string
 
 	// OnHang is called before a pytest that reached the deadline, or whose
-	// context ended, gets its first signal: tree is who lives, the program first.
-	OnHang func(ctx context.Context, tree []ID)
+	// context ended, gets its first signal: tree is who lives, the program first;
+	// doing is what they said that they were at, by pid: a test and its phase,
+	// "tests/a.py::test_x (call)", or "phase collect".
+	OnHang func(ctx context.Context, tree []ID, doing map[int]string)
 	// Progress is called now and then, from another goroutine, and a last time
 	// before OnHang.
 	Progress func(PytestProgress)
@@ -329,7 +331,7 @@ func (s *pytestSession) atDeadline(ctx context.Context, tree []ID, interrupted b
 		s.run.Progress(last)
 	}
 	if s.run.OnHang != nil {
-		s.run.OnHang(ctx, tree)
+		s.run.OnHang(ctx, tree, story.doing())
 	}
 	if !interrupted {
 		s.askWhere(ctx, tree)

@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -53,6 +54,7 @@ type pytestStory struct {
 // pytestProc is one process of a run: pytest itself, or a worker.
 type pytestProc struct {
 	worker  string
+	pid     int    // 0 = not heard of
 	phase   string // start, collect, run, setup, call, teardown, finish, exit
 	test    string // "" between tests
 	since   time.Time
@@ -83,7 +85,7 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 	p := s.proc(e.Worker, now)
 	switch e.Event {
 	case "boot":
-		p.phase = "start"
+		p.phase, p.pid = "start", e.PID
 		if e.Worker == "" {
 			s.pid, s.ppid, s.python, s.version, s.pytest = e.PID, e.PPID, Clean([]byte(e.Python)), Clean([]byte(e.Version)), Clean([]byte(e.Pytest))
 		}
@@ -149,6 +151,21 @@ func (s *pytestStory) proc(worker string, now time.Time) *pytestProc {
 	p := &pytestProc{worker: worker, phase: "start", since: now}
 	s.procs = append(s.procs, p)
 	return p
+}
+
+// doing is what each process of a run is at, by pid: its test with the phase of
+// that, or the phase alone of pytest itself while no test runs.
+func (s *pytestStory) doing() map[int]string {
+	out := map[int]string{}
+	phase, running := s.now()
+	for _, p := range running {
+		out[p.pid] = fmt.Sprintf("%s (%s)", p.test, p.phase)
+	}
+	if len(running) == 0 && phase != "" {
+		out[s.pid] = "phase " + phase
+	}
+	delete(out, 0)
+	return out
 }
 
 // now is the phase that pytest is in, and the tests that run, the longest

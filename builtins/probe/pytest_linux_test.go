@@ -140,7 +140,7 @@ func TestTheDeadlineFreezesTheStory(t *testing.T) {
 	h := live(t, LiveOptions{})
 	var tree []ID
 	r, err := Pytest(context.Background(), h, PytestRun{Python: python, Suite: "a.py", Timeout: time.Second, Grace: 20 * time.Second,
-		OnHang: func(_ context.Context, seen []ID) { tree = seen }})
+		OnHang: func(_ context.Context, seen []ID, _ map[int]string) { tree = seen }})
 	if err != nil || r.Outcome != "hang" || r.Phase != "call" || fmt.Sprint(r.Running) != "[a.py::x]" || len(r.Tests) != 0 || len(tree) == 0 {
 		t.Errorf("tree %v, %+v, %v", tree, r, err)
 	}
@@ -163,7 +163,7 @@ func TestInterruptedPytestTellsHowFarItCame(t *testing.T) {
 				cancel()
 			}
 		},
-		OnHang: func(context.Context, []ID) { looked = true }})
+		OnHang: func(context.Context, []ID, map[int]string) { looked = true }})
 	if !errors.Is(err, context.Canceled) || r.Outcome != "killed" || fmt.Sprint(r.Running) != "[a.py::x]" || !looked {
 		t.Errorf("looked %v: %+v, %v", looked, r, err)
 	}

@@ -29,6 +29,8 @@ type SnapshotMeta struct {
 	Taken   time.Time    `json:"taken"`          // the first sample
 	Samples []SampleMeta `json:"samples"`
 	PIDs    []int        `json:"pids"` // that were kept, in any sample
+
+	Trees []CapturedTree `json:"trees,omitempty"` // that whoever took it had chosen; none = not said
 }
 
 // SampleMeta says when one sample was read.

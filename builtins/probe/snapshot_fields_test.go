@@ -27,7 +27,8 @@ func TestSnapshotKeepsEveryField(t *testing.T) {
 	second := NewAnswers()
 	second.Files["7/stat"] = []byte("7 (x) Z")
 	moment := &Moment{At: time.Unix(1e9, 123456789).UTC(), Over: 1234567891, Asked: []*Answers{m, second}, LeftOut: []int{9}}
-	meta := SnapshotMeta{Host: "h", Kernel: "k", Arch: "arm64", Boot: time.Unix(9e8, 1).UTC(), Ticks: 250, UID: 5, Tool: "t"}
+	meta := SnapshotMeta{Host: "h", Kernel: "k", Arch: "arm64", Boot: time.Unix(9e8, 1).UTC(), Ticks: 250, UID: 5, Tool: "t",
+		Trees: []CapturedTree{{PIDs: []int{7}, Overdue: "o", Doing: map[int]string{7: "d"}}}}
 
 	was := NewSnapshot(meta, []*Moment{moment})
 	var b bytes.Buffer

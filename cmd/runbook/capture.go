@@ -96,7 +96,7 @@ func (d *door) capture(file string, j job) error {
 		}
 		return none
 	}
-	meta := probe.SnapshotMeta{Tool: tool()}
+	meta := probe.SnapshotMeta{Tool: tool(), Trees: seen.trees}
 	keep := func(pid int) bool { return seen.pids[pid] }
 	size, err := writeNew(file, d.out, func(w io.Writer) error { return recorder.Save(w, meta, keep) })
 	switch {
@@ -123,10 +123,11 @@ type lookOnly struct{ probe.Host }
 
 func (lookOnly) Act() probe.Actor { return nil }
 
-// subjects is a sink that notes which processes a run spoke of, and what of
-// them could not be read.
+// subjects is a sink that notes which processes a run spoke of, which trees it
+// drew, and what of them could not be read.
 type subjects struct {
 	pids   map[int]bool
+	trees  []probe.CapturedTree
 	open   map[int]bool            // whose descriptors could be read
 	denied map[string]map[int]bool // by probe
 }
@@ -201,8 +202,14 @@ func (s *subjects) Write(e event.Event) error {
 		}
 	}
 	if e.Shown != nil {
+		var tree probe.CapturedTree
 		for _, n := range e.Shown.Nodes {
-			note(n.Subject)
+			if note(n.Subject); n.Subject != nil {
+				tree.PIDs = append(tree.PIDs, n.Subject.PID)
+			}
+		}
+		if e.Shown.Kind == "tree" && len(tree.PIDs) > 0 {
+			s.trees = append(s.trees, tree)
 		}
 	}
 	if e.Found != nil {

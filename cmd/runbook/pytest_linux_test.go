@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,16 +57,19 @@ var plantedCases = []plantedCase{
 	{name: "rude to its process", suite: "test_rude.py", outcome: "passed", tests: "5 0 0 0"},
 	{name: "without output capture and cache", suite: "test_rude.py", args: []string{"-s", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:faulthandler"}, outcome: "passed", tests: "5 0 0 0"},
 
-	{name: "hang", suite: "test_hang.py", outcome: "hang", phase: "call", running: "test_hang.py::test_stuck", tests: "1 0 0 0", hangs: true},
-	{name: "hang at import", suite: "test_hang_import.py", outcome: "startup-hang", phase: "collect", tests: "0 0 0 0", hangs: true},
-	{name: "hang in a teardown", suite: "test_hang_teardown.py", outcome: "hang", phase: "teardown", running: "test_hang_teardown.py::test_uses", tests: "0 0 0 0", hangs: true},
-	{name: "hang in atexit", suite: "test_hang_atexit.py", outcome: "shutdown-hang", phase: "exit", tests: "1 0 0 0", hangs: true},
-	{name: "hang for a thread", suite: "test_hang_thread.py", outcome: "shutdown-hang", phase: "exit", tests: "1 0 0 0", hangs: true},
+	{name: "hang", suite: "test_hang.py", outcome: "hang", phase: "call", running: "test_hang.py::test_stuck", tests: "1 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
+	{name: "hang at import", suite: "test_hang_import.py", outcome: "startup-hang", phase: "collect", tests: "0 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
+	{name: "hang in a teardown", suite: "test_hang_teardown.py", outcome: "hang", phase: "teardown", running: "test_hang_teardown.py::test_uses", tests: "0 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
+	{name: "hang in atexit", suite: "test_hang_atexit.py", outcome: "shutdown-hang", phase: "exit", tests: "1 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
+	{name: "hang for a thread", suite: "test_hang_thread.py", outcome: "shutdown-hang", phase: "exit", tests: "1 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
 	{name: "hang on an output pipe", suite: "test_hang_pipe.py", outcome: "hang", phase: "call", running: "test_hang_pipe.py::test_output_pipe", tests: "0 0 0 0",
 		fault: "attempts/deadlock", hangs: true},
 	{name: "hang for a stopped child", suite: "test_hang_child.py", outcome: "hang", phase: "call", running: "test_hang_child.py::test_waits_for_a_stopped_child", tests: "0 0 0 0",
 		fault: "attempts/stopped", hangs: true},
-	{name: "hang over a deaf family", suite: "test_hang_family.py", outcome: "hang", phase: "call", running: "test_hang_family.py::test_family", tests: "0 0 0 0", hangs: true},
+	{name: "hang over a deaf family", suite: "test_hang_family.py", outcome: "hang", phase: "call", running: "test_hang_family.py::test_family", tests: "0 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
+
+	{name: "hang in an event loop", suite: "test_hang_loop.py", outcome: "hang", phase: "call", running: "test_hang_loop.py::test_awaits", tests: "0 0 0 0",
+		fault: "attempts/hangs-in-python", hangs: true},
 
 	{name: "setsid'ed child left", suite: "test_leak_setsid.py", outcome: "leak", tests: "1 0 0 0", leaks: "process"},
 	{name: "double fork left, listening", suite: "test_leak_double_fork.py", outcome: "leak", tests: "1 0 0 0", leaks: "process listener"},
@@ -72,13 +77,13 @@ var plantedCases = []plantedCase{
 
 	{name: "flaky, its pass", suite: "test_flaky.py::test_half", env: []string{"HALF=p"}, outcome: "passed", tests: "1 0 0 0"},
 	{name: "flaky, its failure", suite: "test_flaky.py::test_half", env: []string{"HALF=f"}, outcome: "failed", tests: "0 1 0 0"},
-	{name: "flaky, its hang", suite: "test_flaky.py::test_third", env: []string{"THIRD=h"}, outcome: "hang", phase: "call", running: "test_flaky.py::test_third", tests: "0 0 0 0", hangs: true},
+	{name: "flaky, its hang", suite: "test_flaky.py::test_third", env: []string{"THIRD=h"}, outcome: "hang", phase: "call", running: "test_flaky.py::test_third", tests: "0 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
 
 	{name: "xdist: pass", suite: "test_pass.py", args: []string{"-n", "2"}, outcome: "passed", tests: "6 0 0 2"},
 	{name: "xdist: fail", suite: "test_fail.py", args: []string{"-n", "2", "--dist", "loadfile"}, outcome: "failed", tests: "1 1 2 0"},
 	{name: "xdist: cannot be imported", suite: "test_broken.py", args: []string{"-n", "2"}, outcome: "error", tests: "0 0 1 0"},
-	{name: "xdist: hang", suite: "test_hang.py", args: []string{"-n", "2", "-k", "stuck or family"}, outcome: "hang", phase: "call", running: "test_hang.py::test_stuck", tests: "0 0 0 0", hangs: true},
-	{name: "xdist: hang at import", suite: "test_hang_import.py", args: []string{"-n", "2"}, outcome: "startup-hang", phase: "collect", tests: "0 0 0 0", hangs: true},
+	{name: "xdist: hang", suite: "test_hang.py", args: []string{"-n", "2", "-k", "stuck or family"}, outcome: "hang", phase: "call", running: "test_hang.py::test_stuck", tests: "0 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
+	{name: "xdist: hang at import", suite: "test_hang_import.py", args: []string{"-n", "2"}, outcome: "startup-hang", phase: "collect", tests: "0 0 0 0", fault: "attempts/hangs-in-call", hangs: true},
 	{name: "xdist: crash", suite: "test_segv.py", args: []string{"-n", "2"}, outcome: "crash", phase: "exit", running: "test_segv.py::test_dies", tests: "0 0 1 0"},
 }
 
@@ -386,6 +391,9 @@ func (g *gateStage) play(c plantedCase, marker string, timeout int) (wrong []str
 		complain(" got %+v\nwant %+v\nreason %s\n%s\n%s", got, c, f.Because, f.Means, stderr)
 	}
 	if c.hangs {
+		if lacks := c.lacks(doc.Findings); lacks != "" {
+			complain("the record: %s", lacks)
+		}
 		if again := g.again(a["evidence"], c); again != "" {
 			complain("%s", again)
 		}
@@ -398,7 +406,7 @@ func (g *gateStage) again(evidence string, c plantedCase) string {
 	if evidence == "" {
 		return "no evidence was taken"
 	}
-	out, errs, code, err := g.runbook("run", "wedged-actor", "--json", "--no-record", "--from", evidence, "--match", ".")
+	out, errs, code, err := g.runbook("run", "wedged-actor", "--json", "--no-record", "--from", evidence)
 	if err != nil || code > 1 {
 		return fmt.Sprintf("from the evidence: exit code %d, %v\n%s%s", code, err, out, errs)
 	}
@@ -415,8 +423,38 @@ func (g *gateStage) again(evidence string, c plantedCase) string {
 	if fault != c.fault {
 		return fmt.Sprintf("from the evidence: fault %q, want %q\n%s", fault, c.fault, out)
 	}
+	if lacks := c.lacks(doc.Findings); lacks != "" {
+		return "from the evidence: " + lacks
+	}
 	return ""
 }
+
+// lacks says what the findings on a hang do not name: the process to blame, the
+// call that it is in where that is all there is, and the test, or the phase, in
+// which it hangs.
+func (c plantedCase) lacks(findings []event.Finding) string {
+	in := cmp.Or(c.running, "phase "+c.phase)
+	named := false
+	for _, f := range findings {
+		_, rule, _ := strings.Cut(f.Rule, "/")
+		named = named || rule == "overdue" && strings.Contains(f.Title, "in "+in)
+		if f.Verdict != event.Fault {
+			continue
+		}
+		switch {
+		case f.About == nil || f.About.PID == 0:
+			return "nobody is named: " + f.Title
+		case rule == "hangs-in-call" && !callNamed.MatchString(f.Title):
+			return "no call is named: " + f.Title
+		}
+	}
+	if !named {
+		return fmt.Sprintf("no word of %q in %+v", in, findings)
+	}
+	return ""
+}
+
+var callNamed = regexp.MustCompile(`state [A-Z], wchan \w+, system call \w+`)
 
 func valuesOf(fields event.Fields) map[string]string {
 	out := map[string]string{}

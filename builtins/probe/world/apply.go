@@ -20,6 +20,7 @@ type world struct {
 	files              map[string]string
 	failed             map[probe.Question]probe.Failure
 	locks              []string
+	trees              []probe.CapturedTree
 }
 
 type process struct {
@@ -83,6 +84,10 @@ func (w *world) apply(words []string) error {
 		return nil
 	case "denied", "timeout":
 		return w.fail(what, rest)
+	case "chosen":
+		return w.chosen(rest)
+	case "doing":
+		return w.doing(rest)
 	case "gone":
 		for _, r := range rest {
 			if err := w.gone(r); err != nil {
@@ -306,4 +311,40 @@ func (p *process) thread(tid int, rest []string) error {
 		return err
 	}
 	return o.read(t.options())
+}
+
+// chosen is a tree that whoever took the capture had chosen, and perhaps why
+// it should have ended.
+func (w *world) chosen(words []string) error {
+	var t probe.CapturedTree
+	for _, word := range words {
+		if strings.HasPrefix(word, quote) {
+			t.Overdue = bare(word)
+			continue
+		}
+		pid, err := strconv.Atoi(word)
+		if err != nil {
+			return fmt.Errorf(`chosen PID… ["WHY"]: %w`, err)
+		}
+		t.PIDs = append(t.PIDs, pid)
+	}
+	w.trees = append(w.trees, t)
+	return nil
+}
+
+// doing is what a process of the tree that was chosen last said that it was at.
+func (w *world) doing(words []string) error {
+	if len(words) != 2 || len(w.trees) == 0 {
+		return errors.New(`doing PID "TEXT", after chosen`)
+	}
+	pid, err := strconv.Atoi(words[0])
+	if err != nil {
+		return err
+	}
+	t := &w.trees[len(w.trees)-1]
+	if t.Doing == nil {
+		t.Doing = map[int]string{}
+	}
+	t.Doing[pid] = bare(words[1])
+	return nil
 }

@@ -63,6 +63,8 @@
 //	denied PATH…            reading it fails: 101/syscall, 101/fd, sockets/101, pipe/101/1
 //	timeout PATH…           as above
 //	gone PID | PID:FD | PID/TID
+//	chosen PID… ["WHY"]     a tree that whoever captured it chose, its root first, and why it is overdue
+//	doing PID "TEXT"        what a process of that tree said that it was at
 //
 // # Samples
 //

@@ -46,7 +46,7 @@ func Parse(text string) (*probe.Snapshot, error) {
 		}
 		m.Over = over
 		moments = append(moments, m)
-		meta = probe.SnapshotMeta{Host: w.name, Kernel: w.kernel, Arch: w.arch, UID: w.uid, Boot: boot, Ticks: ticks, Tool: "a written world"}
+		meta = probe.SnapshotMeta{Host: w.name, Kernel: w.kernel, Arch: w.arch, UID: w.uid, Boot: boot, Ticks: ticks, Tool: "a written world", Trees: w.trees}
 	}
 	return probe.NewSnapshot(meta, moments), nil
 }
