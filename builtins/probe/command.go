@@ -22,6 +22,14 @@ type Command struct {
 	// milliseconds and would leave a lock behind. All others die with us.
 	Survives bool
 
+	// DefaultSignals starts the program with SIGINT and SIGQUIT as a terminal
+	// would: a background job of a script has them ignored, and passes that on.
+	DefaultSignals bool
+
+	// Watch is called again and again while the program lives, by the goroutine
+	// that called Run; tree is who lives, the program first. Once it returns true
+	// the deadline is now.
+	Watch func(ctx context.Context, tree []ID) (over bool)
 	// AtDeadline is called once, at the deadline or at ctx's end, before the
 	// first signal: the last look at who hangs. tree is who lives, the program
 	// first. It must heed its context, which lasts 30 seconds and outlives Run's.

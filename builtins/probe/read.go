@@ -10,9 +10,13 @@ import (
 // maxText is more than anybody writes by hand.
 const maxText = 1 << 20
 
-// ReadText returns a text file of at most 1 MiB. Only regular files are read: a
-// FIFO in its place would hang us. Errors name the path.
+// ReadText returns a text file of at most 1 MiB; "-" is standard input. Of files
+// only regular ones are read: a FIFO in its place would hang us. Errors name the
+// path.
 func ReadText(path string) (string, error) {
+	if path == "-" {
+		return readText(os.Stdin, "standard input")
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", fmt.Errorf("read: %w", err)
@@ -25,7 +29,11 @@ func ReadText(path string) (string, error) {
 		return "", fmt.Errorf("read: %w", err)
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	return readText(f, path)
+}
+
+func readText(from io.Reader, path string) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(from, maxText+1))
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("read: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
@@ -20,6 +21,8 @@ const (
 	settle = 300 * time.Millisecond
 	// lastWait is how long SIGKILL may take. More is an uninterruptible wait.
 	lastWait = 2 * time.Second
+	// watchEvery lies between two looks at a program that is watched.
+	watchEvery = 50 * time.Millisecond
 	// lastLook bounds what a caller may do before a program is ended.
 	lastLook = 30 * time.Second
 )
@@ -65,16 +68,28 @@ func (a actor) Run(ctx context.Context, c Command) (Result, error) {
 		defer timer.Stop()
 		deadline = timer.C
 	}
+	var watch <-chan time.Time
+	if c.Watch != nil {
+		ticker := time.NewTicker(watchEvery)
+		defer ticker.Stop()
+		watch = ticker.C
+	}
 	var r Result
-	select {
-	case <-p.exited:
-		if r.Outlived = p.tree.settled(settle); len(r.Outlived) > 0 && c.AtLeft != nil {
-			before(ctx, func(ctx context.Context) { c.AtLeft(ctx, r.Outlived) })
+	for over := false; !over; {
+		over = true
+		select {
+		case <-p.exited:
+			if r.Outlived = p.tree.settled(settle); len(r.Outlived) > 0 && c.AtLeft != nil {
+				before(ctx, func(ctx context.Context) { c.AtLeft(ctx, r.Outlived) })
+			}
+		case <-deadline:
+			r.TimedOut = true
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-watch:
+			r.TimedOut = c.Watch(ctx, p.tree.ids())
+			over = r.TimedOut
 		}
-	case <-deadline:
-		r.TimedOut = true
-	case <-ctx.Done():
-		err = ctx.Err()
 	}
 	if (r.TimedOut || err != nil) && c.AtDeadline != nil {
 		before(ctx, func(ctx context.Context) { c.AtDeadline(ctx, p.tree.ids()) })
@@ -120,7 +135,11 @@ func (a actor) start(c Command) (*program, error) {
 	ends, err := p.connect(c)
 	if err == nil {
 		p.tree, err = reaping.start(a.live, func() (int, error) {
-			if err := withoutMemoryLimit(cmd.Start); err != nil {
+			start := cmd.Start
+			if c.DefaultSignals {
+				start = func() error { return withDefaultSignals(cmd.Start) }
+			}
+			if err := withoutMemoryLimit(start); err != nil {
 				return 0, err
 			}
 			return cmd.Process.Pid, nil
@@ -223,4 +242,19 @@ func withoutMemoryLimit(start func() error) error {
 	}
 	err := start()
 	return errors.Join(err, unix.Setrlimit(unix.RLIMIT_AS, &limit))
+}
+
+// withDefaultSignals starts a program while we catch what we may have been told
+// to ignore: the kernel gives a new program the default for what is caught, and
+// what is ignored stays so. Afterwards it is ignored again.
+func withDefaultSignals(start func() error) error {
+	caught := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{unix.SIGINT, unix.SIGQUIT} {
+		if signal.Ignored(s) {
+			signal.Notify(caught, s)
+			defer signal.Ignore(s)
+		}
+	}
+	defer signal.Stop(caught)
+	return start()
 }
