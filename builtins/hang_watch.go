@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"go.starlark.net/starlark"
@@ -28,10 +27,10 @@ type hangWatch struct {
 	suite string
 	over  string            // why it should have ended
 	say   starlark.Callable // nil: nobody looks, the capture is taken all the same
+	stand func() event.View // what is known of a run that the user ends
 
-	now      atomic.Pointer[probe.PytestProgress] // the last that was heard of
-	evidence string                               // the capture's path; "" none
-	err      error                                // of the recipe's function
+	evidence string // the capture's path; "" none
+	err      error  // of the recipe's function
 }
 
 const (
@@ -45,7 +44,7 @@ const (
 func (h *hangWatch) look(ctx context.Context, tree []probe.ID, doing map[int]string) {
 	interrupted := h.call.Context.Err() != nil
 	if interrupted { // said at once: the engine does not wait long for a step that was told to end
-		h.call.Show(interruptedView(h.suite, h.now.Load()))
+		h.call.Show(h.stand())
 	}
 	said := len(h.call.Findings())
 	recorder := probe.NewRecorder(bounded{h.world.host, ctx})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	startime "go.starlark.net/lib/time"
@@ -62,11 +63,8 @@ func (w *world) pytest() engine.Builtin {
 				run.Env, err = environment(env)
 			}
 			watch := &hangWatch{world: w, call: call, suite: run.Suite, over: fmt.Sprintf("the deadline of %s was over", run.Timeout)}
-			if err == nil && onHang != nil && onHang != starlark.None {
-				var ok bool
-				if watch.say, ok = onHang.(starlark.Callable); !ok {
-					err = fmt.Errorf("for parameter \"on_hang\": got %s, want a function of one parameter", onHang.Type())
-				}
+			if err == nil {
+				watch.say, err = callback("on_hang", onHang)
 			}
 			switch {
 			case err != nil:
@@ -89,6 +87,18 @@ func strip(err error, name string) error {
 		return errors.New(text)
 	}
 	return err
+}
+
+// callback takes a function that a recipe gives, or None; then it is nil.
+func callback(name string, v starlark.Value) (starlark.Callable, error) {
+	if v == nil || v == starlark.None {
+		return nil, nil
+	}
+	fn, ok := v.(starlark.Callable)
+	if !ok {
+		return nil, fmt.Errorf("for parameter %q: got %s, want a function of one parameter", name, v.Type())
+	}
+	return fn, nil
 }
 
 // stringList takes a list of strings.
@@ -149,19 +159,12 @@ func (w *world) test(call *engine.Call, run probe.PytestRun, watch *hangWatch) (
 	if w.host.Act() == nil {
 		return nil, &engine.Denied{Effect: engine.Run, What: planOf(run), Reason: "nothing can be run here: what is looked at is not this machine, now"}
 	}
-	ended := make(chan struct{})
-	defer close(ended)
-	call.Undo("pytest "+run.Suite, func(ctx context.Context) error {
-		select {
-		case <-ended:
-			return nil
-		case <-ctx.Done():
-			return fmt.Errorf("its processes have not ended yet: %w", ctx.Err())
-		}
-	})
+	defer awaited(call, "pytest "+run.Suite)()
+	var now atomic.Pointer[probe.PytestProgress]
+	watch.stand = func() event.View { return interruptedView(run.Suite, now.Load()) }
 	run.OnHang = watch.look
 	run.Progress = func(p probe.PytestProgress) {
-		watch.now.Store(&p)
+		now.Store(&p)
 		call.Progress(progressText(p))
 	}
 
@@ -183,6 +186,21 @@ func (w *world) test(call *engine.Call, run probe.PytestRun, watch *hangWatch) (
 		return nil, err
 	}
 	return newAttempt(result, watch.evidence, began), nil
+}
+
+// awaited lets whoever ends the run wait until ended was called: until then
+// processes of ours live.
+func awaited(call *engine.Call, name string) (ended func()) {
+	done := make(chan struct{})
+	call.Undo(name, func(ctx context.Context) error {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("its processes have not ended yet: %w", ctx.Err())
+		}
+	})
+	return func() { close(done) }
 }
 
 // planOf shows what would be run.

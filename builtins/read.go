@@ -14,7 +14,7 @@ func (w *world) read() engine.Builtin {
 		Name: "read",
 		Doc: "The text of a file that the user named in a parameter, such as a list of known failures.\n\n" +
 			"Of other files it reads none: a recipe has no business in them.",
-		Params:  []engine.Arg{{Name: "path", Type: "string", Doc: "As the user gave it, in a parameter of kind path, list or rest."}},
+		Params:  []engine.Arg{{Name: "path", Type: "string", Doc: "As the user gave it, in a parameter of kind path, list or rest; \"-\" is standard input."}},
 		Returns: "string",
 		Errors:  "the user did not name it; it cannot be read, is no text, or larger than 1 MiB",
 		Example: `json.decode(read(path))`,

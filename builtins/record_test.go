@@ -145,10 +145,14 @@ func samples() map[string][]starlark.Value {
 		Tests: []probe.PytestTest{{ID: "t.py::b", Outcome: "failed", Phase: "call", Duration: time.Second, Message: "m", Text: "x", Reruns: 1, Worker: "gw0"}, {}},
 		Leaks: []probe.Leak{{Kind: "process", Text: "p", PID: 4}}, Output: []byte("o"), Cut: true, Traceback: "tb", Python: "/py", Version: "pytest 9"}, "/a.tar.gz", boot)
 	return map[string][]starlark.Value{
-		"attempt":    {ran, newAttempt(probe.PytestResult{}, "", time.Time{})},
-		"test":       {ran.it.tests.Index(0), ran.it.tests.Index(1)},
-		"leak":       {newRecord(leakKind, ran.it.Leaks[0], "procfs", time.Time{}), newRecord(leakKind, probe.Leak{}, "", time.Time{})},
-		"module":     {newRecord(moduleKind, probe.PytestModule{Name: "a", Path: "/a.py", Child: "/b/a.py", Own: "/a.py", Theirs: true}, "pytest", time.Time{}), newRecord(moduleKind, probe.PytestModule{}, "", time.Time{})},
+		"attempt": {ran, newAttempt(probe.PytestResult{}, "", time.Time{})},
+		"test":    {ran.it.tests.Index(0), ran.it.tests.Index(1)},
+		"leak":    {newRecord(leakKind, ran.it.Leaks[0], "procfs", time.Time{}), newRecord(leakKind, probe.Leak{}, "", time.Time{})},
+		"module":  {newRecord(moduleKind, probe.PytestModule{Name: "a", Path: "/a.py", Child: "/b/a.py", Own: "/a.py", Theirs: true}, "pytest", time.Time{}), newRecord(moduleKind, probe.PytestModule{}, "", time.Time{})},
+		"guarded": {newRecord(guardedKind, probe.MainGuard{HasGuard: true, Text: "x", Starts: []int{1}, Missing: []string{"m"}, Error: "e", Line: 2, Argv: []string{"py"}}, "python", boot), newRecord(guardedKind, probe.MainGuard{}, "", time.Time{})},
+		"booted": {newRecord(bootedKind, &bootedFact{probe.Booted{Outcome: "hang", Up: true, UpAfter: 1, EndedIn: 1, ExitCode: -1, Signal: "SIGINT", Output: []byte("o"), Members: []probe.ID{beta.ID},
+			Leaks: ran.it.Leaks, Dialled: []probe.Dialled{{PID: 1, Address: ":1"}}}, "/a.tar.gz"}, "boot", boot), newRecord(bootedKind, &bootedFact{}, "", time.Time{})},
+		"dialled":    {newRecord(dialledKind, probe.Dialled{PID: 1, Bound: true, Address: ":1"}, "audit", time.Time{})},
 		"process":    {newProcess(beta), newProcess(probe.Process{UID: -1, Started: boot})},
 		"thread":     {newRecord(threadKind, &thread, "procfs", boot), newRecord(threadKind, &blind, "", time.Time{})},
 		"signals":    {newSignals(full.Signals, boot), newSignals(probe.Signals{}, time.Time{})},

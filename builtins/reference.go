@@ -17,6 +17,7 @@ func Types() []Described {
 		graphKind.describe(), placeKind.describe(), treeKind.describe(), coverageKind.describe(), clearedKind.describe(), endingKind.describe(),
 		sparedKind.describe(), plannedKind.describe(), attemptKind.describe(), testKind.describe(), leakKind.describe(), findingKind.describe(), moduleKind.describe(),
 		repoKind.describe(), submoduleKind.describe(), commitKind.describe(), patchKind.describe(),
+		guardedKind.describe(), bootedKind.describe(), dialledKind.describe(),
 		intervalKind.describe(), comparisonKind.describe(), searchKind.describe(),
 	}
 }

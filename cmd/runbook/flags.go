@@ -113,7 +113,11 @@ func paramFlags(params []engine.Param, into map[string][]string) *pflag.FlagSet 
 		if p.Kind == engine.KindRest {
 			continue
 		}
-		v := f.VarPF(&paramText{p, into}, p.Flag(), "", paramHelp(p))
+		short := ""
+		if len(p.Name) == 1 {
+			short = p.Name
+		}
+		v := f.VarPF(&paramText{p, into}, p.Flag(), short, paramHelp(p))
 		if p.Kind == engine.KindBool {
 			v.NoOptDefVal = "true"
 		}
