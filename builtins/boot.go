@@ -113,6 +113,7 @@ type booting struct {
 
 	began time.Time
 	tree  int   // processes at the last look
+	came  bool  // it was up
 	err   error // of the recipe's function
 }
 
@@ -141,10 +142,7 @@ func (b *booting) do() (starlark.Value, error) {
 	defer awaited(call, "boot "+b.name())()
 	b.began = time.Now()
 	b.run.OnHang = func(ctx context.Context, tree []probe.ID) {
-		b.watch.over = fmt.Sprintf("it did not end within %s of SIGINT", b.run.Grace)
-		if time.Since(b.began) > b.run.Timeout {
-			b.watch.over = fmt.Sprintf("its time of %s was over", b.run.Timeout)
-		}
+		b.watch.over = b.overdue()
 		b.watch.look(ctx, tree, nil)
 	}
 	if b.up != nil {
@@ -180,6 +178,17 @@ func (b *booting) do() (starlark.Value, error) {
 	return newRecord(bootedKind, &bootedFact{Booted: booted, evidence: b.watch.evidence}, "boot", at), nil
 }
 
+// overdue is why the tree should have ended; "" when it was to come up.
+func (b *booting) overdue() string {
+	switch {
+	case b.run.Until != nil && !b.came:
+		return ""
+	case b.came && !b.run.Ends:
+		return fmt.Sprintf("it got SIGINT %s before", b.run.Grace)
+	}
+	return fmt.Sprintf("its time of %s was over", b.run.Timeout)
+}
+
 // isUp asks the recipe. One that ended at this very moment is not up.
 func (b *booting) isUp(ctx context.Context, ids []probe.ID) bool {
 	procs := processesOf(ctx, b.world.host, ids)
@@ -198,7 +207,8 @@ func (b *booting) isUp(ctx context.Context, ids []probe.ID) bool {
 		b.err = err
 		return false
 	}
-	return bool(v.Truth())
+	b.came = bool(v.Truth())
+	return b.came
 }
 
 func plural(n int, one, many string) string {
