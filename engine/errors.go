@@ -102,12 +102,24 @@ func loadErrors(err error, sources map[string]string, names []string) LoadErrors
 		}
 		return out
 	case errors.As(err, &parse):
-		return LoadErrors{newLoadError("syntax", parse.Pos, parse.Msg, sources, names)}
+		return LoadErrors{newLoadError("syntax", atLineEnd(parse, sources), parse.Msg, sources, names)}
 	case errors.As(err, &eval):
 		return LoadErrors{newLoadError(ruleOfCall(eval), innermost(eval.CallStack).Pos, sayWho(eval), sources, names)}
 	default:
 		return LoadErrors{{Pos: "", Msg: oneLine(err.Error())}}
 	}
+}
+
+// atLineEnd is where a parser's error is for a person: Starlark says that a line
+// ends too early at the beginning of the next one.
+func atLineEnd(e syntax.Error, sources map[string]string) syntax.Position {
+	pos := e.Pos
+	if pos.Col == 1 && pos.Line > 1 && strings.HasPrefix(e.Msg, "got newline") {
+		if line, ok := nthLine(sources[pos.Filename()], int(pos.Line)-1); ok {
+			pos.Line, pos.Col = pos.Line-1, int32(len([]rune(line)))+1
+		}
+	}
+	return pos
 }
 
 // ruleOfCall is the rule that an error of a top level broke, by the word that

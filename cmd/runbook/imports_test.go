@@ -26,6 +26,8 @@ func TestImportsRunOneWay(t *testing.T) {
 		"runbook/engine/event": {stdNot: []string{"os", "os/exec", "net", "syscall"}},
 		"runbook/engine":       {may: []string{"runbook/engine/event", "go.starlark.net/..."}, stdNot: []string{"os/exec", "net", "syscall"}},
 		"runbook/engine/sink":  {may: []string{"runbook/engine/event", "runbook/engine/markdown", "github.com/charmbracelet/...", "github.com/rivo/uniseg", "github.com/mattn/go-runewidth"}, stdNot: starts},
+		// The formatter is as large as the language, and only fmt and the editor need it.
+		"runbook/engine/format": {may: []string{"github.com/bazelbuild/buildtools/build", "go.starlark.net/..."}, stdNot: append(starts, "os", "net", "syscall")},
 		"runbook/engine/markdown": {may: []string{"github.com/charmbracelet/...", "github.com/yuin/goldmark/...", "github.com/muesli/termenv", "github.com/alecthomas/chroma/v2/..."},
 			stdNot: starts},
 		"runbook/builtins":           {may: []string{"runbook/engine", "runbook/engine/event", "runbook/builtins/probe", "runbook/builtins/graph", "runbook/builtins/stats", "go.starlark.net/..."}, stdNot: starts},
@@ -35,7 +37,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"runbook/builtins/probe/...": {may: []string{"runbook/builtins/probe", "runbook/builtins/probe/world", "golang.org/x/tools/txtar", "github.com/rogpeppe/go-internal/txtar"}},
 		"runbook/recipes":            {},
 		"runbook/cmd/runbook": {may: []string{"runbook/...", "github.com/spf13/...", "golang.org/x/sys/...", "golang.org/x/term",
-			"github.com/pelletier/go-toml/v2", "github.com/charmbracelet/x/ansi"}},
+			"github.com/pelletier/go-toml/v2", "github.com/charmbracelet/x/ansi", "github.com/aymanbagabas/go-udiff"}},
 	}
 	for pkg, imports := range ourImports(t) {
 		r, ok := rules[pkg]
