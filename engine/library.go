@@ -17,6 +17,9 @@ type Library struct {
 	Roots    []Root
 	Builtins []Builtin // the words of Go; what a file may use is decided while it loads
 	Types    []Type    // what they return; only Check asks. Empty: attributes of records are not checked
+
+	Parsed *Parsed // shared with other libraries; nil: this one parses for itself
+	Cover  *Cover  // counts which lines run; nil: nobody does
 }
 
 // Root is one directory of recipes. NAME.star in it is the recipe NAME; lib/
@@ -143,7 +146,7 @@ func (l *Library) Places() ([]Place, error) {
 		}
 		for _, e := range entries {
 			name, ok := strings.CutSuffix(e.Name(), ".star")
-			if !ok || e.IsDir() || name == "" {
+			if !ok || e.IsDir() || name == "" || IsTest(e.Name()) {
 				continue
 			}
 			if first, seen := at[name]; seen {

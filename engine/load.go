@@ -44,7 +44,8 @@ type loader struct {
 	words   starlark.StringDict
 	modules map[moduleKey]*module
 	sources map[string]string
-	parser  parser
+	tests   starlark.StringDict // the words of test files
+	parser  *parser
 }
 
 type moduleKey struct {
@@ -68,11 +69,27 @@ type module struct {
 }
 
 func newLoader(lib *Library) *loader {
-	return &loader{
+	l := &loader{
 		lib: lib, words: words(lib.Builtins),
 		modules: map[moduleKey]*module{}, sources: map[string]string{},
-		parser: parser{files: map[moduleKey]func() parsed{}},
+		parser: newParser(),
 	}
+	if lib.Parsed != nil {
+		l.parser = &lib.Parsed.parser
+	}
+	if lib.Cover != nil {
+		l.words[coverWord] = lib.Cover.word()
+	}
+	l.tests = joined(l.words, testWords)
+	return l
+}
+
+// wordsOf are the words that a file may use.
+func (l *loader) wordsOf(key moduleKey) starlark.StringDict {
+	if IsTest(key.path) {
+		return l.tests
+	}
+	return l.words
 }
 
 // recipe loads a file that declares one.
@@ -175,7 +192,7 @@ func (l *loader) exec(ctx context.Context, m *module) error {
 	m.syntax = p.syntax
 	m.doc = cleanDoc(fileDoc(m.syntax))
 	if p.err != nil {
-		return loadErrors(p.err, l.sources, append(l.words.Keys(), starlark.Universe.Keys()...))
+		return loadErrors(p.err, l.sources, append(l.wordsOf(m.moduleKey).Keys(), starlark.Universe.Keys()...))
 	}
 
 	thread := &starlark.Thread{
@@ -205,7 +222,7 @@ func (l *loader) exec(ctx context.Context, m *module) error {
 	defer stop()
 
 	var err error
-	m.globals, err = p.program.Init(thread, l.words)
+	m.globals, err = p.program.Init(thread, l.wordsOf(m.moduleKey))
 	m.globals.Freeze()
 	if err != nil {
 		return l.blame(err)

@@ -24,6 +24,16 @@ type parser struct {
 	files map[moduleKey]func() parsed
 }
 
+func newParser() *parser { return &NewParsed().parser }
+
+// Parsed keeps the files that were parsed, for many libraries over the very same
+// slice of roots and the same words: a test run loads each recipe anew for every
+// test. A file that changes meanwhile is not read again.
+type Parsed struct{ parser parser }
+
+// NewParsed keeps none yet.
+func NewParsed() *Parsed { return &Parsed{parser{files: map[moduleKey]func() parsed{}}} }
+
 // parse reads a file, or waits for whoever does.
 func (l *loader) parse(key moduleKey) parsed { return l.parsing(key)() }
 
@@ -54,7 +64,10 @@ func (l *loader) parseFile(key moduleKey) (p parsed) {
 			}
 		}
 	}
-	p.program, p.err = starlark.FileProgram(p.syntax, l.words.Has)
+	if l.lib.Cover != nil && !key.root.Embedded && !IsTest(key.path) {
+		l.lib.Cover.instrument(key.root.shown(key.path), p.syntax)
+	}
+	p.program, p.err = starlark.FileProgram(p.syntax, l.wordsOf(key).Has)
 	return p
 }
 

@@ -37,6 +37,9 @@ type Request struct {
 	// Artefact names a new file beside the record; nil when there is no record.
 	Artefact func(name string) (path string, err error)
 
+	// Kept is told the value of each step that is done, frozen; nil = nobody asks.
+	Kept func(step string, value starlark.Value)
+
 	ID   string // "" = one is made
 	Tool string // "runbook 0.1.0"
 	Host string // host name
@@ -70,6 +73,7 @@ type run struct {
 	grants Grants
 	dryRun bool
 	keepAt func(name string) (string, error) // Request.Artefact
+	kept   func(step string, value starlark.Value)
 	stream *stream
 
 	values  starlark.StringDict     // of params and of the steps that are done
@@ -80,7 +84,7 @@ type run struct {
 }
 
 func (e *Engine) start(req Request, bound *Bound) *run {
-	r := &run{engine: *e, recipe: req.Recipe, bound: bound, grants: req.Grants.with(req.Recipe), dryRun: req.DryRun, keepAt: req.Artefact, values: starlark.StringDict{}, became: map[string]event.Status{}}
+	r := &run{engine: *e, recipe: req.Recipe, bound: bound, grants: req.Grants.with(req.Recipe), dryRun: req.DryRun, keepAt: req.Artefact, kept: req.Kept, values: starlark.StringDict{}, became: map[string]event.Status{}}
 	d := &r.engine
 	if d.Now == nil {
 		d.Now = time.Now
@@ -202,6 +206,9 @@ func (r *run) keep(ctx context.Context, s *Step, out stepResult) {
 	switch out.status {
 	case event.StatusDone:
 		r.values[s.Name] = out.value
+		if r.kept != nil {
+			r.kept(s.Name, out.value)
+		}
 		return
 	case event.StatusStopped:
 		r.stopped, r.halted = true, "stopped: "+out.reason

@@ -45,6 +45,7 @@ type order struct {
 	Check  string       `json:"check,omitempty"`
 	Reach  string       `json:"reach,omitempty"`
 	Run    *job         `json:"run,omitempty"`
+	Test   *testOrder   `json:"test,omitempty"`
 	Answer *answer      `json:"answer,omitempty"`
 	Keep   *place       `json:"keep,omitempty"`
 	Roots  []root       `json:"roots,omitempty"` // with the first order
@@ -56,6 +57,7 @@ type reply struct {
 	Loaded   *engine.Recipe     `json:"loaded,omitempty"`
 	Problems *[]engine.Problem  `json:"problems,omitempty"`
 	Reaches  *[]engine.Reach    `json:"reaches,omitempty"`
+	Tested   *tested            `json:"tested,omitempty"`
 	Failed   *failure           `json:"failed,omitempty"`
 	Event    *event.Event       `json:"event,omitempty"`
 	Ask      *question          `json:"ask,omitempty"`

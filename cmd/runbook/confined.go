@@ -80,6 +80,7 @@ func serve(in io.Reader, out io.Writer) int {
 	}()
 
 	var b *bench
+	tests := testRunners{}
 	for o := range s.orders {
 		var r reply
 		var err error
@@ -99,6 +100,10 @@ func serve(in io.Reader, out io.Writer) int {
 			var found []engine.Reach
 			found, err = b.reaches(o.Reach)
 			r.Reaches = &found
+		case o.Test != nil:
+			var t tested
+			t, err = tests.test(ctx, *o.Test)
+			r.Tested = &t
 		case o.Run != nil:
 			var f event.RunFinished
 			var ask asker

@@ -1,0 +1,253 @@
+package recipetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"runbook/builtins/stage"
+	"runbook/engine"
+)
+
+// A story is a machine, and what a recipe finds there: see doc.go.
+type story struct {
+	file    File
+	archive *txtar.Archive
+	source  []byte
+	parts   map[string]string // of the machine
+	files   map[string]string
+	runs    []storyRun
+}
+
+// storyRun is a part "findings …" or "report …", by its place in the archive,
+// and the parts "wrote …" behind it.
+type storyRun struct {
+	name  string
+	part  int
+	wrote []int
+}
+
+func (r *Runner) story(ctx context.Context, f File) []Result {
+	title := f.Title()
+	s, err := readStory(f)
+	if err != nil {
+		if !r.wants(title) {
+			return nil
+		}
+		return []Result{broken(f, title, 1, err)}
+	}
+	var out []Result
+	changed := false
+	for _, run := range s.runs {
+		name := title + "/" + run.name
+		if !r.wants(name) {
+			continue
+		}
+		began := time.Now()
+		res := r.chapter(ctx, s, run)
+		res.File, res.Name, res.Line, res.Took = f.Path, name, s.line(run.part), time.Since(began)
+		changed = changed || res.Outcome == Updated
+		out = append(out, res)
+	}
+	if changed {
+		if err := replace(f.Path, txtar.Format(s.archive)); err != nil {
+			return append(out, broken(f, title, 1, err))
+		}
+	}
+	return out
+}
+
+func readStory(f File) (*story, error) {
+	source, err := os.ReadFile(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	s := &story{file: f, source: source, archive: txtar.Parse(source), parts: map[string]string{}, files: map[string]string{}}
+	seen := map[string]bool{}
+	for i, p := range s.archive.Files {
+		kind, what, _ := strings.Cut(p.Name, " ")
+		if seen[p.Name] {
+			return nil, fmt.Errorf("line %d: a second part %q", s.line(i), p.Name)
+		}
+		seen[p.Name] = true
+		switch {
+		case kind == "findings" || kind == "report":
+			s.runs = append(s.runs, storyRun{name: p.Name, part: i})
+		case kind == "wrote":
+			if len(s.runs) == 0 || what == "" {
+				return nil, fmt.Errorf("line %d: %q: want wrote NAME behind the run that writes it", s.line(i), p.Name)
+			}
+			last := &s.runs[len(s.runs)-1]
+			last.wrote = append(last.wrote, i)
+		case stage.Plays(p.Name):
+			s.parts[p.Name] = string(p.Data)
+		case strings.ContainsAny(p.Name, "./"):
+			s.files[p.Name] = string(p.Data)
+		default:
+			near := engine.Nearest(kind, []string{"findings", "report", "wrote"})
+			if near == "" {
+				near = stage.Nearest(p.Name)
+			}
+			if near != "" {
+				near = fmt.Sprintf(" (did you mean %s?)", near)
+			}
+			return nil, fmt.Errorf("line %d: %q is no part of a story%s", s.line(i), p.Name, near)
+		}
+	}
+	if len(s.runs) == 0 {
+		return nil, errors.New("it expects nothing: add a part `-- findings --`, and runbook test --update fills it")
+	}
+	return s, nil
+}
+
+// line is where a part begins.
+func (s *story) line(part int) int {
+	seen := -1
+	for i, l := range bytes.Split(s.source, []byte("\n")) {
+		text := strings.TrimRight(string(l), "\r")
+		if strings.HasPrefix(text, "-- ") && strings.HasSuffix(text, " --") && len(text) > 6 {
+			if seen++; seen == part {
+				return i + 1
+			}
+		}
+	}
+	return 1
+}
+
+// chapter is one run of the story.
+func (r *Runner) chapter(ctx context.Context, s *story, run storyRun) Result {
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	o, err := s.order(run)
+	if err != nil {
+		return Result{Outcome: Error, Message: err.Error()}
+	}
+	p, err := r.play(ctx, s.file, o, nil)
+	if err != nil {
+		text, more, _ := strings.Cut(err.Error(), "\n")
+		return Result{Outcome: Error, Message: text, Detail: more}
+	}
+	got := p.notes.brief.String()
+	if strings.HasPrefix(run.name, "report") {
+		got = p.notes.report.String()
+	}
+	res := Result{Outcome: Passed, Said: p.notes.said.String()}
+	r.hold(s, run.part, got, "", &res)
+	for _, i := range run.wrote {
+		name := strings.TrimPrefix(s.archive.Files[i].Name, "wrote ")
+		text, ok := p.files[name]
+		if !ok {
+			res.Outcome, res.Message = Failed, fmt.Sprintf("it did not write %s", name)
+			continue
+		}
+		r.hold(s, i, text, name+": ", &res)
+	}
+	return res
+}
+
+// hold compares a part with what came, or makes it that.
+func (r *Runner) hold(s *story, part int, got, where string, res *Result) {
+	p := &s.archive.Files[part]
+	if got != "" && !strings.HasSuffix(got, "\n") {
+		got += "\n" // a part of a txtar file ends its last line
+	}
+	want := string(p.Data)
+	switch {
+	case matches(want, got):
+	case r.Update:
+		p.Data = []byte(got)
+		res.Outcome = Updated
+	default:
+		res.Outcome = Failed
+		d := diff(want, got)
+		if res.Message == "" {
+			res.Message = where + "not as expected"
+		}
+		res.Detail += d
+	}
+}
+
+// order reads the words of a run: NAME=VALUE is a parameter, and what follows --
+// is for the rest.
+func (s *story) order(run storyRun) (order, error) {
+	o := order{recipe: s.file.Recipe, parts: s.parts, files: s.files, params: map[string][]string{}}
+	words, err := split(run.name)
+	if err != nil {
+		return o, err
+	}
+	for i, w := range words[1:] {
+		name, value, named := strings.Cut(w, "=")
+		switch {
+		case w == "--":
+			o.rest = words[1+i:]
+			return o, nil
+		case w == "dry_run":
+			o.dryRun = true
+		case named && name == "allow":
+			for _, a := range strings.Split(value, ",") {
+				effect, err := engine.ParseEffect(a)
+				if err != nil {
+					return o, err
+				}
+				o.allow = append(o.allow, effect)
+			}
+		case named && isName.MatchString(name):
+			o.params[name] = append(o.params[name], value)
+		default:
+			o.bare = append(o.bare, w)
+		}
+	}
+	return o, nil
+}
+
+var isName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// split cuts at blanks outside of "…".
+func split(text string) ([]string, error) {
+	var words []string
+	for text = strings.TrimLeft(text, " "); text != ""; text = strings.TrimLeft(text, " ") {
+		var word strings.Builder
+		for text != "" && text[0] != ' ' {
+			if text[0] != '"' {
+				word.WriteByte(text[0])
+				text = text[1:]
+				continue
+			}
+			quoted, err := strconv.QuotedPrefix(text)
+			if err != nil {
+				return nil, errors.New("a quote that does not end")
+			}
+			inner, err := strconv.Unquote(quoted)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", quoted, err)
+			}
+			word.WriteString(inner)
+			text = text[len(quoted):]
+		}
+		words = append(words, word.String())
+	}
+	return words, nil
+}
+
+// replace writes a file whole or not at all.
+func replace(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	if err := errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

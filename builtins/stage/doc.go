@@ -1,0 +1,179 @@
+// Package stage puts something written in the place of the machine, so that a
+// recipe can be run in a test: what is there, and what the programs come to that
+// the recipe starts. Nothing of it reaches a host.
+//
+//	part of a story      what it stands for
+//	world                processes, sockets, pipes: see package world
+//	snapshot             a capture, by its path beside the story
+//	repo                 a repository, and what a test comes to in it: see repo.go
+//	pytest, listeners …  any word of Go: a JSON object a line, see rows.go
+package stage
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.starlark.net/starlark"
+
+	"runbook/builtins"
+	"runbook/builtins/probe"
+	"runbook/builtins/probe/world"
+	"runbook/engine"
+)
+
+// Scene is what a story says of the machine.
+type Scene struct {
+	Parts map[string]string // by name: "world", "pytest" …
+	Dir   string            // in which "snapshot" is looked for
+	Files string            // the only directory in which files may be read and written; "" = none
+}
+
+// Set is a table of builtins that play a scene. It serves one run.
+type Set struct {
+	Builtins []engine.Builtin
+	Host     *probe.Snapshot
+
+	ran []string // programs, in order
+}
+
+// parts are the names that are no word of Go.
+var parts = []string{"world", "snapshot", "repo"}
+
+// Plays reports whether a part of that name stands for something of the machine.
+func Plays(name string) bool {
+	return slices.Contains(parts, name) || slices.ContainsFunc(words, func(w string) bool { return w == name })
+}
+
+// Nearest is the name of a part that was probably meant; "" when none is near.
+func Nearest(name string) string { return engine.Nearest(name, slices.Concat(parts, words)) }
+
+// unwritten are words that look at what no world has lines for. They find nothing
+// there, unless a part says what.
+var unwritten = []string{"listeners", "uds_files", "shm"}
+
+// words are the names in the table of builtins.
+var words = func() []string {
+	var names []string
+	for _, b := range builtins.Table(builtins.Options{}) {
+		names = append(names, b.Name)
+	}
+	return names
+}()
+
+// New reads a scene. Errors name the part.
+func New(s Scene) (*Set, error) {
+	host, err := s.host()
+	if err != nil {
+		return nil, err
+	}
+	set := &Set{Host: host, Builtins: builtins.Table(builtins.Options{Host: host})}
+	for i := range set.Builtins {
+		set.fence(&set.Builtins[i], s.Files)
+	}
+	if text, ok := s.Parts["repo"]; ok {
+		if err := set.playRepo(text); err != nil {
+			return nil, fmt.Errorf("repo: %w", err)
+		}
+	}
+	for i := range set.Builtins {
+		b := &set.Builtins[i]
+		text, ok := s.Parts[b.Name]
+		if _, captured := s.Parts["snapshot"]; !ok && (captured || !slices.Contains(unwritten, b.Name)) {
+			continue
+		}
+		rows, err := readRows(b, text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", b.Name, err)
+		}
+		set.playRows(b, rows)
+	}
+	return set, nil
+}
+
+// host is the machine that is looked at: without any part for it one on which
+// nothing runs.
+func (s Scene) host() (*probe.Snapshot, error) {
+	text, written := s.Parts["world"]
+	file, captured := s.Parts["snapshot"]
+	switch {
+	case written && captured:
+		return nil, errors.New("there is a world and a snapshot: one machine is enough")
+	case captured:
+		name := strings.TrimSpace(file)
+		if !filepath.IsLocal(name) {
+			return nil, fmt.Errorf("snapshot %q: want the path of a file beside the test", name)
+		}
+		h, err := probe.OpenSnapshot(filepath.Join(s.Dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("snapshot: %w", err)
+		}
+		return h, nil
+	}
+	h, err := world.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("world: %w", err)
+	}
+	return h, nil
+}
+
+// Now is the clock of the machine: it stands still but for sample().
+func (s *Set) Now() time.Time { return s.Host.Now() }
+
+// Ran lists the programs that were started, in order; equal ones once, with how
+// often.
+func (s *Set) Ran() []string {
+	var out []string
+	count := map[string]int{}
+	for _, r := range s.ran {
+		if count[r]++; count[r] == 1 {
+			out = append(out, r)
+		}
+	}
+	for i, r := range out {
+		if n := count[r]; n > 1 {
+			out[i] = fmt.Sprintf("%s (%d times)", r, n)
+		}
+	}
+	return out
+}
+
+// fence keeps the words that read or write a file within the files of the test.
+func (s *Set) fence(b *engine.Builtin, files string) {
+	at := slices.IndexFunc(b.Params, func(a engine.Arg) bool { return a.Name == "path" })
+	if at < 0 {
+		return
+	}
+	do := b.Func
+	b.Func = func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+		given := bind(b, args, kwargs)
+		if path, ok := starlark.AsString(given["path"]); ok {
+			rel, err := filepath.Rel(cmp.Or(files, os.DevNull), path)
+			if err != nil || !filepath.IsLocal(rel) {
+				return nil, fmt.Errorf("%s %s: a test has no files but its own: DIR/%s", call.Name, path, filepath.Base(path))
+			}
+		}
+		return do(call, args, kwargs)
+	}
+}
+
+// bind gives the arguments of a call their names.
+func bind(b *engine.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) map[string]starlark.Value {
+	given := map[string]starlark.Value{}
+	for i, v := range args {
+		if i < len(b.Params) {
+			given[b.Params[i].Name] = v
+		}
+	}
+	for _, kv := range kwargs {
+		if name, ok := starlark.AsString(kv[0]); ok {
+			given[name] = kv[1]
+		}
+	}
+	return given
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"regexp"
+	"slices"
+	"sync"
+
+	"runbook/builtins/recipetest"
+	"runbook/engine"
+	"runbook/recipes"
+)
+
+// Tests run in confined processes, some at the same time: who tests a recipe
+// does not trust it yet, and a bug of it may be a list without an end.
+
+// testOrder asks a cell to run the tests of one file.
+type testOrder struct {
+	File   recipetest.File `json:"file"`
+	Match  string          `json:"match,omitempty"`
+	Update bool            `json:"update,omitempty"`
+	Cover  bool            `json:"cover,omitempty"`
+}
+
+// tested is the answer.
+type tested struct {
+	Results []recipetest.Result `json:"results"`
+	Cover   []engine.FileCover  `json:"cover,omitempty"` // of all files that this cell has tested so far
+}
+
+// testRunners are those of a cell, by directory: each keeps what it has parsed.
+type testRunners map[string]*recipetest.Runner
+
+func (t testRunners) test(ctx context.Context, o testOrder) (tested, error) {
+	r := t[o.File.Dir]
+	if r == nil {
+		r = recipetest.New(
+			engine.Root{Name: shortPath(o.File.Dir), FS: os.DirFS(o.File.Dir), Dir: o.File.Dir},
+			engine.Root{Name: "embedded", FS: recipes.FS, Embedded: true},
+		)
+		r.Update = o.Update
+		if o.Match != "" {
+			var err error
+			if r.Match, err = regexp.Compile(o.Match); err != nil {
+				return tested{}, err
+			}
+		}
+		if o.Cover {
+			r.Cover = &engine.Cover{}
+		}
+		t[o.File.Dir] = r
+	}
+	out := tested{Results: r.Run(ctx, o.File)}
+	for _, dir := range sortedNames(t) {
+		if c := t[dir].Cover; c != nil {
+			out.Cover = append(out.Cover, c.Files()...)
+		}
+	}
+	return out, nil
+}
+
+func sortedNames(t testRunners) []string {
+	var names []string
+	for name := range t {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (c *cell) test(o testOrder) (tested, error) {
+	if err := c.send(order{Test: &o}); err != nil {
+		return tested{}, err
+	}
+	r, err := c.next()
+	if err != nil || r.Tested == nil {
+		return tested{}, err
+	}
+	return *r.Tested, nil
+}
+
+// testRun shares the files out among cells.
+type testRun struct {
+	order testOrder // but for the file
+	files []recipetest.File
+	jobs  int
+	done  func([]recipetest.Result) // called in the order of files
+}
+
+// do returns all results in the order of files, and what was covered.
+func (t *testRun) do(ctx context.Context) ([]recipetest.Result, []engine.FileCover, error) {
+	work := make(chan int)
+	var mu sync.Mutex
+	results := make([][]recipetest.Result, len(t.files))
+	ended := make([]bool, len(t.files))
+	shown := 0
+	cover := covered{}
+	var first error
+	report := func(i int, rs []recipetest.Result) {
+		mu.Lock()
+		defer mu.Unlock()
+		results[i], ended[i] = rs, true
+		for ; shown < len(ended) && ended[shown]; shown++ {
+			t.done(results[shown])
+		}
+	}
+	var cells sync.WaitGroup
+	for range min(t.jobs, len(t.files)) {
+		cells.Go(func() {
+			files, err := t.serve(ctx, work, report)
+			mu.Lock()
+			defer mu.Unlock()
+			cover.add(files)
+			if err != nil && first == nil {
+				first = err
+			}
+		})
+	}
+	for i := range t.files {
+		select {
+		case work <- i:
+		case <-ctx.Done():
+		}
+	}
+	close(work)
+	cells.Wait()
+	return slices.Concat(results...), cover.files(), first
+}
+
+// serve is one cell at work. One that dies of a test is followed by another.
+func (t *testRun) serve(ctx context.Context, work <-chan int, report func(int, []recipetest.Result)) ([]engine.FileCover, error) {
+	total, last := covered{}, []engine.FileCover(nil)
+	var c *cell
+	defer func() {
+		if c != nil {
+			c.close()
+		}
+	}()
+	var failed error
+	for i := range work {
+		if failed != nil || ctx.Err() != nil {
+			continue // so that nobody waits to hand it to us
+		}
+		if c == nil {
+			if c, failed = openCell([]root{{}}); failed != nil {
+				continue
+			}
+		}
+		stop := context.AfterFunc(ctx, func() { _ = c.cmd.Process.Kill() })
+		o := t.order
+		o.File = t.files[i]
+		got, err := c.test(o)
+		stop()
+		var gone *died
+		switch {
+		case ctx.Err() != nil:
+			c.close()
+			c = nil
+		case errors.As(err, &gone):
+			total.add(last)
+			c, last = nil, nil
+			report(i, []recipetest.Result{{File: t.files[i].Path, Name: t.files[i].Title(), Line: 1, Outcome: recipetest.Error, Message: gone.why}})
+		case err != nil:
+			failed = err
+		default:
+			last = got.Cover
+			report(i, got.Results)
+		}
+	}
+	total.add(last)
+	return total.files(), failed
+}
+
+// covered adds up what several cells counted: by file and line.
+type covered map[string]map[int]int
+
+func (c covered) add(files []engine.FileCover) {
+	for _, f := range files {
+		if c[f.File] == nil {
+			c[f.File] = map[int]int{}
+		}
+		for line, n := range f.Lines {
+			c[f.File][line] += n
+		}
+	}
+}
+
+func (c covered) files() []engine.FileCover {
+	var names []string
+	for name := range c {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var out []engine.FileCover
+	for _, name := range names {
+		out = append(out, engine.FileCover{File: name, Lines: c[name]})
+	}
+	return out
+}
