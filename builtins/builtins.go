@@ -73,6 +73,7 @@ type world struct {
 	mu    sync.Mutex
 	rows  []probe.Coverage // what was read and what could not be, so far, equal rows once
 	seen  map[probe.Coverage]bool
+	suite string                        // that pytest ran last
 	hangs int                           // of pytest, so far: names their captures
 	sheds map[string]*probe.GitWorktree // throw-away work trees that are there, by path
 	trees []*tree                       // that the recipe made: pkill asks how many are faulted

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"go.starlark.net/starlark"
@@ -223,6 +224,8 @@ func gitTrouble(err error) error {
 	var not *probe.NotNowError
 	var loud *probe.NotRestoredError
 	var inner *calledError
+	var nothing *probe.NoFileError
+	var refused *fs.PathError // a full disk, a tree that may only be read
 	var failed *probe.GitError
 	trouble := &blind{probe: "git", err: err}
 	switch {
@@ -234,6 +237,7 @@ func gitTrouble(err error) error {
 		if near := engine.Nearest(lost.Ref, lost.Names); near != "" {
 			trouble.err = fmt.Errorf("%w (did you mean %s?)", err, near)
 		}
+	case errors.As(err, &nothing), errors.As(err, &refused):
 	case errors.As(err, &not):
 		trouble.remedy = not.Do
 	case errors.Is(err, probe.ErrNoGit), errors.Is(err, probe.ErrNoRepository), errors.As(err, &failed):

@@ -26,8 +26,8 @@ func (w *world) junit() engine.Builtin {
 			{Name: "path", Type: "string", Doc: "The file; it is replaced as a whole."},
 			{Name: "suites", Type: "list", Doc: "Values with `name`, `attempts` (what `pytest` returned, in order), `verdict` (a word, or \"\" while it is not known) and `says` (a sentence)."},
 		},
-		Returns: "None",
-		Errors:  "the file cannot be written; writing it was not granted",
+		Returns: "string; why the file cannot be written; \"\" it was. None: a dry run",
+		Errors:  "writing it was not granted",
 		Example: `junit("report.xml", [struct(name = "tests/a.py", attempts = [a], verdict = a.outcome, says = "")])`,
 		Effect:  engine.Write,
 		Asks:    true,
@@ -55,7 +55,10 @@ func (w *world) junit() engine.Builtin {
 					return nil, err
 				}
 			}
-			return starlark.None, probe.WriteJUnit(path, suites)
+			if err := probe.WriteJUnit(path, suites); err != nil {
+				return text(err.Error()), nil // tests are not stopped for it
+			}
+			return text(""), nil
 		},
 	}
 }

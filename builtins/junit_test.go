@@ -124,7 +124,9 @@ func TestJUnitWantsSuites(t *testing.T) {
 	wantError(t, r.fails(t, `junit(path, [struct(name = "a.py", attempts = [1])])`), "attempts[0]: got int")
 	r.names["path"] = starlark.String(filepath.Dir(path))
 	r.named[filepath.Dir(path)] = engine.KindPath
-	wantError(t, r.fails(t, oneSuite+`junit(path, suites)`), "is a directory")
+	if got := r.text(t, oneSuite+`out = junit(path, suites)`); !strings.Contains(got, "is a directory") {
+		t.Errorf("why it was not written: %s", got)
+	}
 }
 
 // A recipe reads what it was given, and has no business in other files.

@@ -164,8 +164,17 @@ func (w *world) test(call *engine.Call, run probe.PytestRun, watch *hangWatch) (
 	watch.stand = func() event.View { return interruptedView(run.Suite, now.Load()) }
 	run.OnHang = watch.look
 	run.Progress = func(p probe.PytestProgress) {
-		now.Store(&p)
+		if before := now.Swap(&p); before != nil && before.Test != p.Test && before.TestFor >= slowTest {
+			call.Milestone(fmt.Sprintf("%s: %s took %s", run.Suite, shortTest(before.Test, run.Suite), seconds(before.TestFor)))
+		}
 		call.Progress(progressText(p))
+	}
+	w.mu.Lock()
+	again := w.suite == run.Suite
+	w.suite = run.Suite
+	w.mu.Unlock()
+	if !again {
+		call.Milestone(run.Suite + " begins")
 	}
 
 	var result probe.PytestResult
@@ -185,6 +194,7 @@ func (w *world) test(call *engine.Call, run probe.PytestRun, watch *hangWatch) (
 	case err != nil:
 		return nil, err
 	}
+	call.Milestone(endedText(result))
 	return newAttempt(result, watch.evidence, began), nil
 }
 
@@ -245,6 +255,18 @@ func progressText(p probe.PytestProgress) string {
 		parts = append(parts, fmt.Sprintf("slowest %s %s", shortTest(p.Slowest, p.Suite), seconds(p.SlowestFor)))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// slowTest is how long a test takes whose end is worth a line.
+const slowTest = 10 * time.Second
+
+// endedText is what a run came to, in a line.
+func endedText(r probe.PytestResult) string {
+	text := r.Suite + ": " + r.Outcome
+	if len(r.Running) > 0 {
+		text += " in " + shortTest(r.Running[0], r.Suite)
+	}
+	return fmt.Sprintf("%s, %d done, %s", text, len(r.Tests), r.Duration.Round(100*time.Millisecond))
 }
 
 // shortTest leaves out of a node id what the suite says already.

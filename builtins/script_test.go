@@ -49,7 +49,7 @@ func (r *run) call(b *engine.Builtin, thread *starlark.Thread) *engine.Call {
 		Context: r.ctx, Name: b.Name, Pos: "test.star:1:1", DryRun: r.dryRun, Thread: thread, Given: r.given,
 		Named:    func(text string) engine.Kind { return r.named[text] },
 		Cover:    func(c event.Coverage) { r.covered = append(r.covered, c) },
-		Progress: func(string) {},
+		Progress: func(string) {}, Milestone: func(string) {},
 		Show:     func(v event.View) { r.shown = append(r.shown, v) },
 		Findings: func() []event.Finding { return r.findings },
 		Undo:     func(string, func(context.Context) error) {},

@@ -46,6 +46,9 @@ func (r *Recipe) Bind(texts map[string][]string, rest []string) (*Bound, error) 
 			given = append(slices.Clone(given), more...)
 			ok = len(given) > 0
 		}
+		if p.Required && strings.Join(given, "") == "" {
+			return nil, p.missing(r.Name)
+		}
 		value := p.standIn()
 		if ok {
 			var err error
@@ -127,6 +130,15 @@ func (p Param) usage(given []string, err error) error {
 	return e
 }
 
+// missing says what a recipe cannot do without.
+func (p Param) missing(recipe string) error {
+	e := &UsageError{Msg: fmt.Sprintf("%s: %s is missing", recipe, p.Typed()), Hint: fmt.Sprintf("runbook run %s --help", recipe)}
+	if p.Doc != "" {
+		e.Msg += ": " + strings.TrimSuffix(p.Doc, ".")
+	}
+	return e
+}
+
 func quoteAll(texts []string) string {
 	out := make([]string, len(texts))
 	for i, t := range texts {
@@ -165,6 +177,11 @@ func (p Param) parse(texts []string) (starlark.Value, error) {
 		if err != nil {
 			return nil, fmt.Errorf("not a whole number")
 		}
+		least, low := strconv.ParseInt(p.Least, 10, 64)
+		most, high := strconv.ParseInt(p.Most, 10, 64)
+		if low == nil && n < least || high == nil && n > most {
+			return nil, p.limits()
+		}
 		return starlark.MakeInt64(n), nil
 	case KindBool:
 		v, err := strconv.ParseBool(text)
@@ -173,7 +190,7 @@ func (p Param) parse(texts []string) (starlark.Value, error) {
 		}
 		return starlark.Bool(v), nil
 	case KindDuration:
-		return parseDuration(text)
+		return p.parseDuration(text)
 	case KindRegexp:
 		re, err := NewRegexp(text)
 		if err != nil {
@@ -198,9 +215,24 @@ func (p Param) parse(texts []string) (starlark.Value, error) {
 	return nil, fmt.Errorf("unknown kind %s", p.Kind)
 }
 
-func parseDuration(text string) (starlark.Value, error) {
-	d, err := time.ParseDuration(text)
+// limits is the error for a value outside of them.
+func (p Param) limits() error {
 	switch {
+	case p.Most == "":
+		return fmt.Errorf("want %s or more", p.Least)
+	case p.Least == "":
+		return fmt.Errorf("want %s or less", p.Most)
+	}
+	return fmt.Errorf("want %s to %s", p.Least, p.Most)
+}
+
+func (p Param) parseDuration(text string) (starlark.Value, error) {
+	d, err := time.ParseDuration(text)
+	least, low := time.ParseDuration(p.Least)
+	most, high := time.ParseDuration(p.Most)
+	switch {
+	case err == nil && (low == nil && d < least || high == nil && d > most):
+		return nil, p.limits()
 	case err == nil && d < 0:
 		return nil, fmt.Errorf("is negative")
 	case err == nil:

@@ -75,12 +75,13 @@ type Call struct {
 	// named in a parameter of kind path may be written without a grant.
 	Named func(text string) Kind
 
-	Cover    func(event.Coverage)                              // puts a coverage row into the stream, once per equal row
-	Progress func(text string)                                 // a sign of life
-	Show     func(event.View)                                  // as the word show does
-	Findings func() []event.Finding                            // said so far in this run, in order
-	Undo     func(name string, fn func(context.Context) error) // runs when the step ends, whatever ends it
-	Confirm  func(effect Effect, what event.View) error        // nil = granted; else a *Denied
+	Cover     func(event.Coverage)                              // puts a coverage row into the stream, once per equal row
+	Progress  func(text string)                                 // a sign of life
+	Milestone func(text string)                                 // one that is worth a line of a log
+	Show      func(event.View)                                  // as the word show does
+	Findings  func() []event.Finding                            // said so far in this run, in order
+	Undo      func(name string, fn func(context.Context) error) // runs when the step ends, whatever ends it
+	Confirm   func(effect Effect, what event.View) error        // nil = granted; else a *Denied
 
 	// Artefact is the path of a new file beside the run's record, for evidence
 	// that outlives the run; "" when the run is not recorded. name is a plain

@@ -77,13 +77,14 @@ func count(v starlark.Value, err error) int {
 func loadCall(b *Builtin, thread *starlark.Thread) *Call {
 	return &Call{
 		Context: context.Background(), Name: b.Name, Pos: said(thread), Thread: thread, Given: map[string]bool{},
-		Named:    func(string) Kind { return "" },
-		Cover:    func(event.Coverage) {},
-		Progress: func(string) {},
-		Show:     func(event.View) {},
-		Findings: func() []event.Finding { return nil },
-		Undo:     func(string, func(context.Context) error) {},
-		Artefact: func(string) (string, error) { return "", nil },
+		Named:     func(string) Kind { return "" },
+		Cover:     func(event.Coverage) {},
+		Progress:  func(string) {},
+		Milestone: func(string) {},
+		Show:      func(event.View) {},
+		Findings:  func() []event.Finding { return nil },
+		Undo:      func(string, func(context.Context) error) {},
+		Artefact:  func(string) (string, error) { return "", nil },
 		Confirm: func(effect Effect, _ event.View) error {
 			return &Denied{Effect: effect, Reason: fmt.Sprintf("%s: only inside a step", b.Name)}
 		},
@@ -94,14 +95,15 @@ func loadCall(b *Builtin, thread *starlark.Thread) *Call {
 func (s *stepRun) call(b *Builtin, thread *starlark.Thread, pos string, g *gate) *Call {
 	return &Call{
 		Context: s.ctx, Name: b.Name, Step: s.step.Name, Pos: pos, DryRun: s.run.dryRun, Thread: thread, Given: s.run.bound.Given,
-		Named:    s.run.bound.named,
-		Cover:    s.cover,
-		Progress: s.progress,
-		Show:     s.show,
-		Findings: s.run.findings,
-		Undo:     func(name string, fn func(context.Context) error) { s.undos.push(s.ctx, name, fn) },
-		Confirm:  g.confirm,
-		Artefact: s.run.artefact,
+		Named:     s.run.bound.named,
+		Cover:     s.cover,
+		Progress:  func(text string) { s.progress(text, false) },
+		Milestone: func(text string) { s.progress(text, true) },
+		Show:      s.show,
+		Findings:  s.run.findings,
+		Undo:      func(name string, fn func(context.Context) error) { s.undos.push(s.ctx, name, fn) },
+		Confirm:   g.confirm,
+		Artefact:  s.run.artefact,
 	}
 }
 

@@ -37,6 +37,9 @@ type Param struct {
 	Choices  []string // of KindChoice
 	Repeated bool     // may be given several times
 	After    bool     // of KindRest: takes what follows "--", and the other takes what stands before
+	Required bool     // without it nothing runs, not even the first step
+	Least    string   // of KindInt and KindDuration: what is allowed, both ends included; "" = no limit
+	Most     string
 	Pos      string
 
 	value starlark.Value // the default
@@ -93,18 +96,19 @@ func (p *paramValue) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable: 
 
 // paramModule is the word `param`. What has a natural default takes it first:
 // param.duration("1s", "Sampling interval."); what is empty by nature takes its
-// doc first: param.pids("Any process of the tree.").
+// doc first: param.pids("Any process of the tree."). What a recipe cannot do
+// without has no default: param.rest("Test files.", required = True).
 var paramModule = &starlarkstruct.Module{Name: "param", Members: starlark.StringDict{
-	"string":   paramWord(KindString, "default?", "doc?"),
-	"int":      paramWord(KindInt, "default?", "doc?"),
-	"duration": paramWord(KindDuration, "default?", "doc?"),
-	"regexp":   paramWord(KindRegexp, "default?", "doc?"),
+	"string":   paramWord(KindString, "default?", "doc?", "required?"),
+	"int":      paramWord(KindInt, "default?", "doc?", "required?", "least?", "most?"),
+	"duration": paramWord(KindDuration, "default?", "doc?", "required?", "least?", "most?"),
+	"regexp":   paramWord(KindRegexp, "default?", "doc?", "required?"),
 	"choice":   paramWord(KindChoice, "choices", "default?", "doc?"),
 	"bool":     paramWord(KindBool, "doc?", "default?"),
-	"path":     paramWord(KindPath, "doc?", "default?"),
-	"pids":     paramWord(KindPids, "doc?", "default?"),
-	"list":     paramWord(KindList, "doc?", "default?"),
-	"rest":     paramWord(KindRest, "doc?", "default?", "after?"),
+	"path":     paramWord(KindPath, "doc?", "default?", "required?"),
+	"pids":     paramWord(KindPids, "doc?", "default?", "required?"),
+	"list":     paramWord(KindList, "doc?", "default?", "required?"),
+	"rest":     paramWord(KindRest, "doc?", "default?", "after?", "required?"),
 }}
 
 func paramWord(kind Kind, order ...string) *starlark.Builtin {
@@ -114,8 +118,9 @@ func paramWord(kind Kind, order ...string) *starlark.Builtin {
 			return nil, fmt.Errorf("%s: only at the top level of a file", name)
 		}
 		var doc string
-		var after bool
+		var after, required bool
 		var dflt starlark.Value = starlark.None
+		var least, most starlark.Value
 		var choices *starlark.List
 		var into []any
 		for _, o := range order {
@@ -129,13 +134,19 @@ func paramWord(kind Kind, order ...string) *starlark.Builtin {
 				into = append(into, &choices)
 			case "after":
 				into = append(into, &after)
+			case "required":
+				into = append(into, &required)
+			case "least":
+				into = append(into, &least)
+			case "most":
+				into = append(into, &most)
 			}
 		}
 		if err := starlark.UnpackArgs(name, args, kwargs, into...); err != nil {
 			return nil, err
 		}
 		p := Param{
-			Kind: kind, Doc: oneLine(doc), Pos: said(thread), After: after,
+			Kind: kind, Doc: oneLine(doc), Pos: said(thread), After: after, Required: required,
 			Repeated: kind == KindPids || kind == KindList || kind == KindRest,
 		}
 		if choices != nil {
@@ -147,11 +158,34 @@ func paramWord(kind Kind, order ...string) *starlark.Builtin {
 				p.Choices = append(p.Choices, c)
 			}
 		}
+		for _, limit := range []struct {
+			text  *string
+			value starlark.Value
+		}{{&p.Least, least}, {&p.Most, most}} {
+			if limit.value == nil {
+				continue
+			}
+			*limit.text = plainText(limit.value)
+			if _, err := p.parse([]string{*limit.text}); err != nil {
+				return nil, fmt.Errorf("%s: limit %s: %w", name, *limit.text, err)
+			}
+		}
+		if required && dflt != starlark.None {
+			return nil, fmt.Errorf("%s: required, and has a default", name)
+		}
 		if err := p.setDefault(dflt); err != nil {
 			return nil, fmt.Errorf("%s: default: %w", name, err)
 		}
 		return &paramValue{p}, nil
 	})
+}
+
+// plainText is a value as a user would type it.
+func plainText(v starlark.Value) string {
+	if s, ok := starlark.AsString(v); ok {
+		return s
+	}
+	return v.String()
 }
 
 // setDefault reads the default as a user's text would be read, so that a

@@ -95,6 +95,45 @@ func TestNothingIsEmittedWhenTheParametersDoNotFit(t *testing.T) {
 	}
 }
 
+// What a recipe cannot do without, and limits, are looked at before it begins.
+func TestRequiredAndLimits(t *testing.T) {
+	declare := func(params string) (*Recipe, error) {
+		return newBench(t).library(map[string]string{"demo.star": "def a():\n    \"\"\"A\"\"\"\nrecipe(steps = [a], params = {" + params + "})\n"}).Find(context.Background(), "demo")
+	}
+	r, err := declare(`'case': param.string(doc = 'The case.', required = True), 'n': param.int(2, 'N', least = 1, most = 5), 't': param.duration('1s', 'T', least = '100ms'),
+		'files': param.rest('Files.', required = True)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		texts map[string][]string
+		rest  []string
+		want  string
+	}{
+		{nil, []string{"x"}, "demo: --case is missing: The case\nhint: runbook run demo --help"},
+		{map[string][]string{"case": {""}}, []string{"x"}, "demo: --case is missing: The case\nhint: runbook run demo --help"},
+		{map[string][]string{"case": {"c"}}, nil, "demo: FILES … is missing: Files\nhint: runbook run demo --help"},
+		{map[string][]string{"case": {"c"}, "n": {"0"}}, []string{"x"}, `--n "0": want 1 to 5`},
+		{map[string][]string{"case": {"c"}, "n": {"6"}}, []string{"x"}, `--n "6": want 1 to 5`},
+		{map[string][]string{"case": {"c"}, "t": {"99ms"}}, []string{"x"}, `--t "99ms": want 100ms or more`},
+		{map[string][]string{"case": {"c"}, "n": {"5"}, "t": {"100ms"}}, []string{"x"}, "<nil>"},
+	} {
+		if _, err := r.Bind(c.texts, c.rest); err == nil && c.want != "<nil>" || err != nil && err.Error() != c.want {
+			t.Errorf("got  %v\nwant %s", err, c.want)
+		}
+	}
+	for params, want := range map[string]string{
+		`'n': param.int(1, 'N', required = True)`:     "required, and has a default",
+		`'n': param.int(0, 'N', least = 'one')`:       "limit one: not a whole number",
+		`'n': param.int(0, 'N', least = 1)`:           "default: want 1 or more",
+		`'t': param.duration('5h', 'T', most = '1h')`: "default: want 1h or less",
+	} {
+		if _, err := declare(params); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", params, err, want)
+		}
+	}
+}
+
 // A flag is made from what is exported: so it must be complete, and survive a
 // pipe between two processes.
 func TestParamsSayWhatAFlagNeeds(t *testing.T) {

@@ -142,6 +142,14 @@ func (r *run) announce(req Request) {
 		Tool: req.Tool, Host: cleanText(req.Host), From: cleanText(req.From), Params: r.bound.Fields, Given: r.bound.given(),
 		Plan: []event.Planned{}, Grants: r.grants.names(), DryRun: r.dryRun, Started: r.now().Round(0),
 	}
+	for _, p := range r.recipe.Params {
+		switch {
+		case p.Kind == KindRest && p.After:
+			started.Dashed = p.Name
+		case p.Kind == KindRest:
+			started.Positional = p.Name
+		}
+	}
 	for _, s := range r.recipe.Steps {
 		p := event.Planned{Name: s.Name, Title: s.Title, Guidance: s.Guidance}
 		for _, n := range s.Needs {

@@ -227,6 +227,6 @@ func (s *stepRun) cover(c event.Coverage) {
 	s.emit(event.Event{Kind: event.KindCovered, Covered: &c})
 }
 
-func (s *stepRun) progress(text string) {
-	s.emit(event.Event{Kind: event.KindProgressed, Progressed: &event.Progressed{Text: oneLine(text)}})
+func (s *stepRun) progress(text string, milestone bool) {
+	s.emit(event.Event{Kind: event.KindProgressed, Progressed: &event.Progressed{Text: oneLine(text), Milestone: milestone}})
 }

@@ -41,6 +41,9 @@ func TestReadmeIsTheCatalogueOfTheRecipes(t *testing.T) {
 		b.WriteString("| flag | kind | default | |\n| --- | --- | --- | --- |\n")
 		for _, p := range r.Params {
 			def := ""
+			if p.Required {
+				def = "required"
+			}
 			if p.Default != "" {
 				def = "`" + p.Default + "`"
 			}

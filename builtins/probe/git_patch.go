@@ -100,10 +100,17 @@ func (g *Git) matchSome(ctx context.Context, private []string, base string, path
 			return err
 		}
 		if len(before)+len(now) == 0 {
-			return fmt.Errorf("git: %q matches no file", Clean([]byte(path)))
+			return &NoFileError{Path: path}
 		}
 	}
 	return nil
+}
+
+// NoFileError is a path that names no file, neither at the baseline nor now.
+type NoFileError struct{ Path string }
+
+func (e *NoFileError) Error() string {
+	return fmt.Sprintf("git: %q matches no file", Clean([]byte(e.Path)))
 }
 
 // workTree writes a tree of the work tree as it lies there, tracked and

@@ -37,6 +37,11 @@ type Listener struct {
 // live host listeners alone are dumped by sock_diag(7), whatever the number of
 // connections; else /proc/PID/net is read. Errors: fs.ErrPermission.
 func Listeners(ctx context.Context, h Host, addrs []string) ([]Listener, error) {
+	for _, addr := range addrs {
+		if !isAddress(addr) {
+			return nil, fmt.Errorf("listeners: %q is no address: want host:port, a port, a path or @name", Clean([]byte(addr)))
+		}
+	}
 	rows, err := listening(ctx, h)
 	Cover(ctx, "listeners", 0, err, Remedy(ctx, h, -1))
 	if err != nil {
@@ -106,6 +111,19 @@ func listening(ctx context.Context, h Host) ([]Socket, error) {
 		}
 	}
 	return list, nil
+}
+
+// isAddress reports whether anybody could listen at addr: nobody listening at a
+// typing error says nothing.
+func isAddress(addr string) bool {
+	if strings.Contains(addr, "/") || strings.HasPrefix(addr, "@") {
+		return true
+	}
+	if _, err := strconv.ParseUint(strings.TrimPrefix(addr, ":"), 10, 16); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddrPort(strings.Replace(addr, "localhost:", "127.0.0.1:", 1))
+	return err == nil
 }
 
 func answersAny(s *Socket, addrs []string) bool {

@@ -256,7 +256,6 @@ func TestAttributionOfBadInput(t *testing.T) {
 	}
 	there := []string{"--case", "tests/test_calc.py::test_add"}
 	for _, c := range []attributed{
-		{name: "no case", says: "no case is named"},
 		{name: "no such case", args: []string{"--case", "tests/test_calc.py::test_nope"}, want: "unknown case-cannot-run", says: "not found"},
 		{name: "no such file", args: []string{"--case", "no such file.py"}, want: "unknown case-cannot-run", says: "not found"},
 		{name: "no such base", args: append(there, "--base", "mian"), says: `no commit "mian" here (did you mean main?)`},

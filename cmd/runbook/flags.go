@@ -147,6 +147,9 @@ func paramHelp(p engine.Param) string {
 	if len(p.Choices) > 0 {
 		more = append(more, "one of "+strings.Join(p.Choices, ", "))
 	}
+	if p.Required {
+		more = append(more, "required")
+	}
 	switch {
 	case p.Repeated && p.Kind != engine.KindRest && !strings.Contains(p.Doc, "repeat"):
 		more = append(more, "repeat for several")

@@ -60,6 +60,8 @@ type listedParam struct {
 	Default string   `json:"default"`
 	Doc     string   `json:"doc"`
 	Choices []string `json:"choices,omitempty"`
+
+	Required bool `json:"required,omitempty"`
 }
 
 // catalogue loads every recipe of every root. One that is broken is listed
@@ -109,7 +111,7 @@ func (row *listed) fill(r *engine.Recipe) {
 	row.Title, row.Summary = r.Title, r.Summary
 	row.Tags = append(row.Tags, r.Tags...)
 	for _, p := range r.Params {
-		row.Params = append(row.Params, listedParam{p.Name, p.Typed(), string(p.Kind), p.Default, p.Doc, p.Choices})
+		row.Params = append(row.Params, listedParam{p.Name, p.Typed(), string(p.Kind), p.Default, p.Doc, p.Choices, p.Required})
 	}
 	for _, s := range r.Steps {
 		for _, n := range s.Needs {

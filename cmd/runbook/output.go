@@ -43,6 +43,9 @@ func (d *door) output(r *runFlags, j job) *output {
 	o.text = text
 	o.terminal = sink.NewTerminal(text, r.terminal(text, true))
 	sinks = append(sinks, o.terminal)
+	if !isTerminal(text) {
+		sinks = append(sinks, sink.NewProgress(os.Stderr, sink.Heartbeat))
+	}
 
 	o.Sink = event.Tee(func(s event.Sink, err error) {
 		switch {

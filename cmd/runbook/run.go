@@ -205,17 +205,22 @@ func (d *door) runHelp(cmd *cobra.Command, r *request) error {
 	if rec.Summary != "" {
 		fill(w, width, rec.Summary)
 	}
-	rest, after := "", ""
+	must, rest, after := "", "", ""
 	for _, p := range rec.Params {
+		word := " " + p.Typed()
+		if !p.Required {
+			word = " [" + p.Typed() + "]"
+		}
 		switch {
 		case p.Kind == engine.KindRest && p.After:
-			after = " [" + p.Typed() + "]"
+			after = word
 		case p.Kind == engine.KindRest:
-			rest = " [" + p.Typed() + "]"
+			rest = word
+		case p.Required:
+			must += word + " " + strings.ToUpper(p.Name)
 		}
 	}
-	rest += after
-	fmt.Fprintf(w, "\nUsage:\n  runbook run %s [flags]%s\n", rec.Name, rest)
+	fmt.Fprintf(w, "\nUsage:\n  runbook run %s%s [flags]%s%s\n", rec.Name, must, rest, after)
 	if f := paramFlags(rec.Params, map[string][]string{}); f.HasFlags() {
 		fmt.Fprintf(w, "\nFlags of %s:\n%s", rec.Name, f.FlagUsagesWrapped(width))
 	}

@@ -49,16 +49,21 @@ const (
 
 // RunStarted announces the plan before anything runs.
 type RunStarted struct {
-	ID      string    `json:"id"`
-	Recipe  string    `json:"recipe"`
-	Title   string    `json:"title"`  // first heading of the recipe's docstring
-	Digest  string    `json:"digest"` // "sha256:…" of the source
-	Origin  string    `json:"origin"` // "embedded", or the path it was read from
-	Tool    string    `json:"tool"`   // "runbook 0.1.0"
-	Host    string    `json:"host"`   // host name; of the snapshot with --from
-	From    string    `json:"from,omitempty"`
-	Params  Fields    `json:"params"`
-	Given   []string  `json:"given"` // names of the parameters that the user set; the others have their defaults
+	ID     string   `json:"id"`
+	Recipe string   `json:"recipe"`
+	Title  string   `json:"title"`  // first heading of the recipe's docstring
+	Digest string   `json:"digest"` // "sha256:…" of the source
+	Origin string   `json:"origin"` // "embedded", or the path it was read from
+	Tool   string   `json:"tool"`   // "runbook 0.1.0"
+	Host   string   `json:"host"`   // host name; of the snapshot with --from
+	From   string   `json:"from,omitempty"`
+	Params Fields   `json:"params"`
+	Given  []string `json:"given"` // names of the parameters that the user set; the others have their defaults
+	// Positional names the parameter that takes what stands by itself on the
+	// command line, Dashed the one that takes what follows "--"; "" = none does.
+	Positional string `json:"positional,omitempty"`
+	Dashed     string `json:"dashed,omitempty"`
+
 	Plan    []Planned `json:"plan"`
 	Grants  []string  `json:"grants"`
 	DryRun  bool      `json:"dry_run,omitempty"`
@@ -98,6 +103,8 @@ type Said struct {
 // report: sinks may drop it, and the record does not keep it.
 type Progressed struct {
 	Text string `json:"text"`
+	// Milestone is one that a log wants a line for: something began, or ended.
+	Milestone bool `json:"milestone,omitempty"`
 }
 
 // Asked says that the run waits for a person to grant an effect. Who draws the

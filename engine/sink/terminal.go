@@ -227,9 +227,9 @@ func (p *page) header(s *story, zone *time.Location) {
 	if r.Origin != "" && r.Origin != "embedded" {
 		add("recipe " + r.Origin)
 	}
-	for _, f := range r.Params {
+	for _, f := range asTyped(r) {
 		if p.verbose > 0 && !unset(f.Value) || slices.Contains(r.Given, f.Name) {
-			add(p.flag(f))
+			add(p.flag(f, r))
 		}
 	}
 	if p.verbose > 0 {
@@ -251,16 +251,37 @@ func (p *page) header(s *story, zone *time.Location) {
 	}
 }
 
+// asTyped is the parameters in the order of a command line: flags, what stands
+// by itself, what follows "--".
+func asTyped(r *event.RunStarted) event.Fields {
+	place := func(f event.Field) int {
+		switch f.Name {
+		case r.Positional:
+			return 1
+		case r.Dashed:
+			return 2
+		}
+		return 0
+	}
+	return slices.SortedStableFunc(slices.Values(r.Params), func(a, b event.Field) int { return place(a) - place(b) })
+}
+
 // flag says a parameter as it is typed: --older-than 2m.
-func (p *page) flag(f event.Field) string {
+func (p *page) flag(f event.Field, r *event.RunStarted) string {
 	name := "--" + strings.ReplaceAll(f.Name, "_", "-")
 	switch v := f.Value.(type) {
 	case bool:
 		return name
 	case []any:
-		out := make([]string, len(v))
-		for i, x := range v {
-			out[i] = name + " " + p.value(x)
+		var out []string
+		if f.Name == r.Dashed {
+			out = append(out, "--")
+		}
+		for _, x := range v {
+			if f.Name != r.Dashed && f.Name != r.Positional {
+				out = append(out, name)
+			}
+			out = append(out, p.value(x))
 		}
 		return strings.Join(out, " ")
 	default:

@@ -248,3 +248,15 @@ func TestAnAbsurdlyDeepTreeIsDrawn(t *testing.T) {
 		t.Errorf("%d lines, error %v", strings.Count(b.String(), "\n"), err)
 	}
 }
+
+// The header has a command line as it was typed, flags first.
+func TestTheHeaderHasTheCommandLine(t *testing.T) {
+	got := draw(t, []event.Event{{At: time.Unix(0, 0), Kind: event.KindRunStarted, RunStarted: &event.RunStarted{
+		Recipe: "gate", Origin: "embedded", Positional: "suites", Dashed: "args", Given: []string{"suites", "args", "signatures", "repeat"},
+		Params: event.Fields{{Name: "suites", Value: []any{"a.py", "b c.py"}}, {Name: "args", Value: []any{"-k", "x or y"}},
+			{Name: "signatures", Value: []any{"s.json", "t.json"}}, {Name: "repeat", Value: int64(3)}, {Name: "junit", Value: nil}},
+	}}}, sink.TerminalOptions{Width: 200})
+	if want := `--signatures s.json --signatures t.json - --repeat 3 - a.py "b c.py" - -- -k "x or y"`; !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant %s", got, want)
+	}
+}
