@@ -138,7 +138,7 @@ looks at the machine, names the cause, says what it means and what to do.`,
 		return usage(cmd.Name()+": "+flagText(err), hintFlag(err, cmd.Flags(), cmd.CommandPath()))
 	})
 	cmd.AddCommand(
-		d.runVerb(), d.listVerb(), d.docsVerb(), d.checkVerb(), d.fmtVerb(), d.testVerb(), d.captureVerb(),
+		d.runVerb(), d.listVerb(), d.docsVerb(), d.newVerb(), d.checkVerb(), d.fmtVerb(), d.testVerb(), d.captureVerb(),
 		d.replayVerb(), d.historyVerb(), d.recoverVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
 	)
 	for _, c := range cmd.Commands() {
