@@ -62,7 +62,7 @@ func (p Param) Typed() string {
 // ReservedFlags are the flags of `runbook run` itself. A parameter may not be
 // named like one: the command line would have two meanings.
 var ReservedFlags = []string{
-	"allow", "color", "deadline", "dry-run", "explain", "fail-on", "from", "help", "json", "jsonl",
+	"allow", "color", "deadline", "dry-run", "explain", "fail-on", "from", "help", "json", "jsonl", "keep-reads",
 	"no-input", "no-record", "proc", "record", "refuse-attach", "step", "v", "verbose", "width", "yes",
 }
 

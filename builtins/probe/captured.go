@@ -20,6 +20,10 @@ func Captured(h Host) []CapturedTree {
 		if s, ok := h.(*Snapshot); ok {
 			return s.Meta.Trees
 		}
+		if r, ok := h.(*Recorder); ok {
+			h = r.host
+			continue
+		}
 		u, ok := h.(interface{ Unwrap() Host })
 		if !ok {
 			return nil

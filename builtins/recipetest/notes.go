@@ -106,9 +106,11 @@ func (n *notes) close(dir string, ran []string, exit int) {
 			fmt.Fprintf(b, "ran %s\n", r)
 		}
 		fmt.Fprintf(b, "exit %d\n", exit)
-		text := strings.ReplaceAll(b.String(), dir, "DIR")
-		b.Reset()
-		b.WriteString(text)
+		if dir != "" {
+			text := strings.ReplaceAll(b.String(), dir, "DIR")
+			b.Reset()
+			b.WriteString(text)
+		}
 	}
 }
 

@@ -90,7 +90,7 @@ func newRepo(text string) (*repo, error) {
 			}
 			return nil, fmt.Errorf("%s is neither a fact nor a tree%s", name, hint)
 		case len(f) != 1:
-			return nil, fmt.Errorf("%s: want letters, one a run: %s .F.", name, name)
+			return nil, fmt.Errorf("%s: want one word of letters, a letter a run", name)
 		}
 		for _, letter := range f[0] {
 			if r.letters[string(letter)] == nil {
@@ -133,7 +133,7 @@ func (s *Set) playRepo(text string) error {
 func (r *repo) pytest(_ *engine.Call, given map[string]starlark.Value) (starlark.Value, error) {
 	code := textOf(given["code"])
 	if dir := textOf(given["dir"]); dir != strings.TrimSuffix(code+"/"+r.fact("prefix"), "/") {
-		return nil, fmt.Errorf("pytest runs in %q, for code in %q", dir, code)
+		return nil, fmt.Errorf("pytest runs in %q, and tests code of %q", dir, code)
 	}
 	tree := r.inPlace
 	if code != repoRoot {

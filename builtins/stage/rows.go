@@ -81,12 +81,15 @@ func newRow(b *engine.Builtin, typ string, m map[string]any) (*row, error) {
 	r := &row{wants: map[string]any{}, facts: map[string]any{}}
 	known := []string{"after", "error", "returns", "hung", "worker"}
 	for key, v := range m {
-		ok := true
 		switch key {
 		case "after":
-			r.after, ok = v.(bool)
+			var ok bool
+			if r.after, ok = v.(bool); !ok {
+				return nil, errors.New("after: want true or false")
+			}
 			continue
 		case "error":
+			var ok bool
 			if r.fails, ok = v.(string); !ok {
 				return nil, errors.New("error: want a text")
 			}

@@ -22,21 +22,34 @@ import (
 const captureRecipe = "wedged-actor"
 
 func (d *door) captureVerb() *cobra.Command {
-	var file, proc, match, over string
-	var pids []string
+	var file, proc, match, over, story, from string
+	var pids, more []string
 	var refuseAttach bool
 	cmd := &cobra.Command{
-		Use:   "capture -o FILE",
+		Use:   "capture -o FILE | --test STORY",
 		Short: "Save what the probes can see, to diagnose it elsewhere",
 		Long: `Looks twice at the actor trees, as wedged-actor does, and saves what was read: no
-environment, no memory, no file contents; secrets in command lines are masked.`,
-		Example: "  runbook capture -o hang.tgz\n  runbook run wedged-actor --from hang.tgz      on any machine",
-		Args:    cobra.NoArgs,
+environment, no memory, no file contents; secrets in command lines are masked.
+
+With --test it writes a test instead: it runs the recipe that the story's path names,
+here or on what --from means, keeps only what that recipe read, and writes down what
+it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
+		Example: `  runbook capture -o hang.tgz
+  runbook run wedged-actor --from hang.tgz      on any machine
+  runbook capture --test .runbook/testdata/feed-stalled/silent.txtar --match datad
+  runbook capture --test .runbook/testdata/feed-stalled/silent.txtar --from hang.tgz
+  runbook capture --test .runbook/testdata/feed-stalled/silent.txtar --from last`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if file == "" {
+			switch {
+			case file == "" && story == "":
 				return usage("capture: -o FILE is missing", "runbook capture -o hang.tgz")
+			case file != "" && story != "":
+				return usage("capture: -o and --test: want one of them", "")
+			case story == "" && (from != "" || len(more) > 0):
+				return usage("capture: --from and --param go with --test", "")
 			}
-			if !haveLinux {
+			if !haveLinux && story == "" {
 				return usage("capture needs Linux", "")
 			}
 			if info, err := os.Stat(file); err == nil && info.IsDir() {
@@ -51,14 +64,25 @@ environment, no memory, no file contents; secrets in command lines are masked.`,
 			if len(pids) > 0 {
 				params["pid"] = pids
 			}
-			return d.capture(file, job{
-				ID: newID(), Recipe: captureRecipe, Params: params, Tool: tool(),
-				Host: hostOptions{Proc: proc, RefuseAttach: refuseAttach},
-			})
+			for _, p := range more {
+				name, value, ok := strings.Cut(p, "=")
+				if !ok {
+					return usage(fmt.Sprintf("capture: --param %s: want NAME=VALUE", p), "")
+				}
+				params[name] = append(params[name], value)
+			}
+			host := hostOptions{Proc: proc, RefuseAttach: refuseAttach}
+			if story != "" {
+				return d.captureStory(storyJob{story: story, from: from, job: job{Params: params, Host: host}})
+			}
+			return d.capture(file, job{ID: newID(), Recipe: captureRecipe, Params: params, Tool: tool(), Host: host})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&file, "output", "o", "", "the `file` to write; - is stdout")
+	f.StringVar(&story, "test", "", "write a test of a recipe: the `story` that is to be")
+	f.StringVar(&from, "from", "", "with --test: a `capture`, or a recorded run that kept its reads, instead of this machine")
+	f.StringArrayVar(&more, "param", nil, "with --test: a parameter of the recipe, `NAME=VALUE`")
 	f.StringVar(&match, "match", "", "trees by name or command line (a `regexp`)")
 	f.StringSliceVar(&pids, "pid", nil, "any `process` of the tree")
 	f.StringVar(&over, "over", "", "sampling `interval`")

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"runbook/builtins/recipetest"
 	"runbook/engine"
 	"runbook/engine/event"
 )
@@ -41,11 +42,14 @@ type cell struct {
 
 // order is what we ask of a cell: one of these.
 type order struct {
-	Load   string       `json:"load,omitempty"`
-	Check  string       `json:"check,omitempty"`
-	Reach  string       `json:"reach,omitempty"`
-	Run    *job         `json:"run,omitempty"`
-	Test   *testOrder   `json:"test,omitempty"`
+	Load  string     `json:"load,omitempty"`
+	Check string     `json:"check,omitempty"`
+	Reach string     `json:"reach,omitempty"`
+	Run   *job       `json:"run,omitempty"`
+	Test  *testOrder `json:"test,omitempty"`
+
+	Fixture *recipetest.Fixture `json:"fixture,omitempty"`
+
 	Answer *answer      `json:"answer,omitempty"`
 	Keep   *place       `json:"keep,omitempty"`
 	Roots  []root       `json:"roots,omitempty"` // with the first order
@@ -58,6 +62,7 @@ type reply struct {
 	Problems *[]engine.Problem  `json:"problems,omitempty"`
 	Reaches  *[]engine.Reach    `json:"reaches,omitempty"`
 	Tested   *tested            `json:"tested,omitempty"`
+	Made     *recipetest.Made   `json:"made,omitempty"`
 	Failed   *failure           `json:"failed,omitempty"`
 	Event    *event.Event       `json:"event,omitempty"`
 	Ask      *question          `json:"ask,omitempty"`

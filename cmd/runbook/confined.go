@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"runbook/builtins/recipetest"
 	"runbook/engine"
 	"runbook/engine/event"
 )
@@ -104,6 +105,10 @@ func serve(in io.Reader, out io.Writer) int {
 			var t tested
 			t, err = tests.test(ctx, *o.Test)
 			r.Tested = &t
+		case o.Fixture != nil:
+			var m recipetest.Made
+			m, err = tests.fixture(ctx, *o.Fixture)
+			r.Made = &m
 		case o.Run != nil:
 			var f event.RunFinished
 			var ask asker

@@ -23,6 +23,7 @@ type runFlags struct {
 	json, jsonl  bool
 	record       string
 	noRecord     bool
+	keepReads    bool
 	from, proc   string
 	failOn       string
 	refuseAttach bool
@@ -40,6 +41,7 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f.BoolVar(&r.jsonl, "jsonl", false, "the events as JSON lines on stdout as they come")
 	f.StringVar(&r.record, "record", "", "record into `dir` instead of the list of runs")
 	f.BoolVar(&r.noRecord, "no-record", conf.NoRecord, "do not record this run")
+	f.BoolVar(&r.keepReads, "keep-reads", false, "keep what was read beside the record, for a test (see: capture --test)")
 	f.StringVar(&r.failOn, "fail-on", cmp.Or(conf.FailOn, "fault"), "the mildest `verdict` that makes exit 1: fault or warn")
 	f.DurationVar(&r.deadline, "deadline", 0, "interrupt the run after this `time`")
 	f.CountVarP(&r.verbose, "verbose", "v", "guidance, calls and all evidence")
@@ -70,6 +72,8 @@ func (r *runFlags) check() error {
 		return usage("--from and --proc: want one of them", "")
 	case r.record != "" && r.noRecord:
 		return usage("--record and --no-record: want one of them", "")
+	case r.keepReads && r.noRecord:
+		return usage("--keep-reads and --no-record: want one of them", "")
 	case r.failOn != "fault" && r.failOn != "warn":
 		return usage(fmt.Sprintf("--fail-on %s: want fault or warn", r.failOn), "")
 	case r.deadline < 0:

@@ -147,7 +147,7 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 	}
 	allow, _ := r.effects()
 	j := job{
-		ID: newID(), Recipe: r.recipe.Name, Origin: r.recipe.Origin, Params: r.params, Rest: r.rest, Allow: allow, DryRun: r.dryRun,
+		ID: newID(), Recipe: r.recipe.Name, Origin: r.recipe.Origin, Params: r.params, Rest: r.rest, Allow: allow, DryRun: r.dryRun, KeepReads: r.keepReads,
 		Tool: tool(), Deadline: r.deadline,
 		Host: hostOptions{Proc: absolute(r.proc), From: from, Called: called, RefuseAttach: r.refuseAttach},
 	}

@@ -36,10 +36,7 @@ type testRunners map[string]*recipetest.Runner
 func (t testRunners) test(ctx context.Context, o testOrder) (tested, error) {
 	r := t[o.File.Dir]
 	if r == nil {
-		r = recipetest.New(
-			engine.Root{Name: shortPath(o.File.Dir), FS: os.DirFS(o.File.Dir), Dir: o.File.Dir},
-			engine.Root{Name: "embedded", FS: recipes.FS, Embedded: true},
-		)
+		r = newTestRunner(o.File.Dir)
 		r.Update = o.Update
 		if o.Match != "" {
 			var err error
@@ -59,6 +56,24 @@ func (t testRunners) test(ctx context.Context, o testOrder) (tested, error) {
 		}
 	}
 	return out, nil
+}
+
+// newTestRunner tests the recipes of a directory; what they share may also be what
+// ships with us.
+func newTestRunner(dir string) *recipetest.Runner {
+	return recipetest.New(
+		engine.Root{Name: shortPath(dir), FS: os.DirFS(dir), Dir: dir},
+		engine.Root{Name: "embedded", FS: recipes.FS, Embedded: true},
+	)
+}
+
+// fixture writes a story from a capture.
+func (t testRunners) fixture(ctx context.Context, f recipetest.Fixture) (recipetest.Made, error) {
+	target, err := recipetest.Target(f.Story)
+	if err != nil {
+		return recipetest.Made{}, err
+	}
+	return newTestRunner(target.Dir).Write(ctx, f)
 }
 
 func sortedNames(t testRunners) []string {

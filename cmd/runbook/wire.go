@@ -34,6 +34,9 @@ type job struct {
 	Host   hostOptions         `json:"host"`
 
 	Deadline time.Duration `json:"deadline,omitempty"` // of the whole run; 0 = none
+
+	KeepReads bool `json:"keep_reads,omitempty"` // beside the record, for a test
+	LookOnly  bool `json:"look_only,omitempty"`  // nothing is run, written or killed
 }
 
 // hostOptions say what is looked at.
@@ -163,7 +166,15 @@ func (b *bench) run(ctx context.Context, j job, out event.Sink, ask asker) (even
 	if err != nil {
 		return event.RunFinished{}, err
 	}
-	return b.runOn(ctx, host, j, out, ask)
+	if j.LookOnly {
+		host = lookOnly{host}
+	}
+	if !j.KeepReads {
+		return b.runOn(ctx, host, j, out, ask)
+	}
+	recorder, seen := probe.NewRecorder(host), newSubjects()
+	f, err := b.runOn(ctx, recorder, j, listening{out, seen}, ask)
+	return f, errors.Join(err, keepReads(recorder, seen, out))
 }
 
 // runOn is run on a host that the caller holds: capture listens to it.
