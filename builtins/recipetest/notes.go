@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"runbook/engine"
 	"runbook/engine/event"
 )
 
@@ -18,6 +19,7 @@ import (
 //	| a | b | c                                   only in the report: rows of tables
 //	look stopped: why                             steps that are not done
 //	ran pytest tests/a.py                         programs
+//	usage: why                                    nothing was run; exit 2
 //	exit 1
 type notes struct {
 	recipe        string // its name is left out of rules
@@ -98,6 +100,13 @@ func called(s *event.Subject) string {
 		return fmt.Sprint(s.PID)
 	}
 	return s.Label()
+}
+
+// usage notes that nothing was run: a parameter is missing, or is no number.
+func (n *notes) usage(e *engine.UsageError) {
+	for _, b := range []*strings.Builder{&n.brief, &n.report} {
+		fmt.Fprintf(b, "usage: %s\n", e.Msg)
+	}
 }
 
 func (n *notes) close(dir string, ran []string, exit int) {

@@ -2,6 +2,7 @@ package recipetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,10 +85,17 @@ func (r *Runner) play(ctx context.Context, f File, o order, table func([]engine.
 			req.Params[name] = append(req.Params[name], inDir(dir, text))
 		}
 	}
-	if p.end, err = (&engine.Engine{HostNow: set.Now}).Run(ctx, req); err != nil {
+	p.end, err = (&engine.Engine{HostNow: set.Now}).Run(ctx, req)
+	var misuse *engine.UsageError
+	switch {
+	case errors.As(err, &misuse): // which a story may expect
+		p.exit = 2
+		p.notes.usage(misuse)
+	case err != nil:
 		return nil, err
+	default:
+		p.exit, p.ran = engine.ExitCode(p.end, false), set.Ran()
 	}
-	p.exit, p.ran = engine.ExitCode(p.end, false), set.Ran()
 	p.notes.close(dir, p.ran, p.exit)
 	return p, p.collect(dir, o.files)
 }
