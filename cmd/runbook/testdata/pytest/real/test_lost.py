@@ -1,0 +1,5 @@
+import trio
+
+
+async def test_awaits_what_never_comes():
+    await trio.Event().wait()
