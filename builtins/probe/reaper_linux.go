@@ -3,8 +3,10 @@ package probe
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -40,10 +42,11 @@ type tree struct {
 	sessions map[int]bool // that were seen in it
 	quiet    int          // passes in a row that found nobody, and nothing that moved
 	over     bool         // nobody is left of it
+	survives bool         // as Command.Survives
 }
 
 // start begins to look after what start starts.
-func (r *reaper) start(h Host, start func() (pid int, err error)) (*tree, error) {
+func (r *reaper) start(h Host, survives bool, start func() (pid int, err error)) (*tree, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.trees) == 0 {
@@ -58,7 +61,7 @@ func (r *reaper) start(h Host, start func() (pid int, err error)) (*tree, error)
 		}
 		return nil, err
 	}
-	t := &tree{r: r, pid: pid, sessions: map[int]bool{pid: true}}
+	t := &tree{r: r, pid: pid, survives: survives, sessions: map[int]bool{pid: true}}
 	r.trees[pid] = t
 	return t, nil
 }
@@ -286,6 +289,21 @@ func (t *tree) end(grace time.Duration) []string {
 		left = append(left, fmt.Sprintf("%s (pid %d, state %s)", l.Comm, l.PID, l.State))
 	}
 	return left
+}
+
+// EndAll ends at once, with SIGKILL, whatever we have started that does not
+// survive us: for who leaves without waiting for Run. It returns when nobody is
+// left, or when SIGKILL has had its time.
+func EndAll() {
+	reaping.mu.Lock()
+	trees := slices.Collect(maps.Values(reaping.trees))
+	reaping.mu.Unlock()
+	deadline := time.Now().Add(lastWait)
+	for _, t := range trees {
+		if !t.survives {
+			t.poll(deadline, func(l life) { t.signal(l, unix.SIGKILL) })
+		}
+	}
 }
 
 // poll calls each for everyone who lives, again and again, and reports whether

@@ -134,7 +134,7 @@ func (a actor) start(c Command) (*program, error) {
 
 	ends, err := p.connect(c)
 	if err == nil {
-		p.tree, err = reaping.start(a.live, func() (int, error) {
+		p.tree, err = reaping.start(a.live, c.Survives, func() (int, error) {
 			start := cmd.Start
 			if c.DefaultSignals {
 				start = func() error { return withDefaultSignals(cmd.Start) }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"runbook/builtins/probe"
 	"runbook/builtins/recipetest"
 	"runbook/engine"
 	"runbook/engine/event"
@@ -64,8 +65,14 @@ func serve(in io.Reader, out io.Writer) int {
 	s.replies.SetEscapeHTML(false)
 	go func() {
 		defer close(s.orders)
-		// When the process that reads our events is gone, the run is over.
-		defer cancel(engine.ErrTerminated)
+		// When the process that reads our events is gone, the run is over; and at
+		// once when it had been told to end before.
+		defer func() {
+			if ctx.Err() != nil {
+				probe.EndAll()
+			}
+			cancel(engine.ErrTerminated)
+		}()
 		lines := bufio.NewReader(in)
 		for {
 			line, err := lines.ReadBytes('\n')

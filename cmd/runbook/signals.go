@@ -7,12 +7,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"runbook/builtins/probe"
 	"runbook/engine"
 )
 
 // withSignals returns a context that ends at the first Ctrl-C or SIGTERM, with
 // the cause that the engine closes a run by. The second one ends the process at
-// once: whoever presses twice does not want to wait for undos.
+// once, and what it started with SIGKILL: whoever presses twice does not want to
+// wait for undos, nor for anybody's grace.
 //
 // A SIGINT that was ignored when we were started (a background job of a
 // script) stays ignored.
@@ -44,6 +46,7 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 		}
 		select {
 		case s := <-ch:
+			probe.EndAll()
 			os.Exit(codeOf(s))
 		case <-done:
 		}
