@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
 
@@ -85,16 +86,28 @@ type Checker struct {
 	loader *loader
 	pages  map[*module]*page
 	types  map[string]Type
+	rows   map[*starlark.Builtin]*Builtin // of the words of Go
+
+	walks   map[stepKey]*reacher
+	reaches map[stepKey][]Reach
 }
 
 // NewChecker returns a checker of files that load from lib. It sees files as
 // they were when it first read them.
 func NewChecker(lib *Library) *Checker {
-	c := &Checker{lib: lib, loader: newLoader(lib), pages: map[*module]*page{}, types: map[string]Type{}}
+	c := &Checker{lib: lib, types: map[string]Type{}}
+	c.begin()
 	for _, t := range lib.Types {
 		c.types[t.Name] = t
 	}
 	return c
+}
+
+// begin forgets all that was read.
+func (c *Checker) begin() {
+	c.loader = newLoader(c.lib)
+	c.rows, c.pages, c.reaches = rowsOf(c.loader), map[*module]*page{}, map[stepKey][]Reach{}
+	c.walks = map[stepKey]*reacher{}
 }
 
 // Check is like the function Check.
@@ -160,7 +173,7 @@ func (c *Checker) open(ctx context.Context, file string) (*module, []Problem) {
 	}
 	m, err := c.loader.open(ctx, place)
 	if errors.Is(err, errAbandoned) {
-		c.loader = newLoader(c.lib) // the old one still belongs to the file that does not end
+		c.begin() // the old one still belongs to the file that does not end
 	}
 	if err != nil {
 		return c.loader.modules[moduleKey{place.Root, place.Path}], problems(file, err)

@@ -38,15 +38,8 @@ func (k *checking) preview() {
 				break
 			}
 		}
-		shown = shown || k.shows(s)
+		shown = shown || k.mentions(k.module, s).shows
 	}
-}
-
-// shows reports whether a step can put a view into the stream.
-func (k *checking) shows(s Step) bool {
-	r := &reacher{Checker: k.Checker, home: k.module, step: s, seen: map[visited]bool{}, called: map[calledFn]bool{}, values: map[starlark.Value]bool{}, sought: k.loader.words["show"]}
-	r.function(s.fn, trail{})
-	return r.found
 }
 
 // wideCall finds patterns that pick everything: in regexp(…), in what a builtin
@@ -81,7 +74,7 @@ func (k *checking) signatureOfCall(e *syntax.CallExpr) *signature {
 	if !ok {
 		return nil
 	}
-	if row := k.loader.row(b); row != nil {
+	if row := k.rows[b]; row != nil {
 		return signatureOfRow(row)
 	}
 	return wordSignatures[b.Name()].takes
@@ -144,7 +137,7 @@ func (k *checking) endless(e *syntax.CallExpr) {
 	if !ok {
 		return
 	}
-	row := k.loader.row(b)
+	row := k.rows[b]
 	if row == nil || row.Effect != Run {
 		return
 	}

@@ -8,17 +8,19 @@ import (
 // page is an index of one file's text: where its names come from, and where
 // its functions stand.
 type page struct {
-	module  *module
-	defs    map[string]*syntax.DefStmt     // of the top level
-	code    map[string]syntax.Node         // every def and lambda, by the position of its first word
-	loads   map[*syntax.Ident]loaded       // names that load() brings, by their first mention
-	origins map[*syntax.Ident][]origin     // what is put into a variable, by its first mention
-	grown   map[*syntax.Ident][]origin     // what is added to a variable's list later
-	lent    map[*syntax.Ident]bool         // variables that are handed to a function, which may change a list
-	shapes  map[*syntax.Ident]shape        // of variables, once asked for
-	results map[*syntax.DefStmt]shape      // of functions, once asked for
-	busy    map[syntax.Node]bool           // being asked for: who asks again gets "unknown"
-	params  map[*syntax.Ident]func() shape // of steps: what the engine puts there
+	module   *module
+	defs     map[string]*syntax.DefStmt      // of the top level
+	code     map[syntax.Position]syntax.Node // every def and lambda, by its first word
+	fields   map[string]bool                 // that it gives to structs
+	anyField bool                            // it makes structs whose fields nobody can tell
+	loads    map[*syntax.Ident]loaded        // names that load() brings, by their first mention
+	origins  map[*syntax.Ident][]origin      // what is put into a variable, by its first mention
+	grown    map[*syntax.Ident][]origin      // what is added to a variable's list later
+	lent     map[*syntax.Ident]bool          // variables that are handed to a function, which may change a list
+	shapes   map[*syntax.Ident]shape         // of variables, once asked for
+	results  map[*syntax.DefStmt]shape       // of functions, once asked for
+	busy     map[syntax.Node]bool            // being asked for: who asks again gets "unknown"
+	params   map[*syntax.Ident]func() shape  // of steps: what the engine puts there
 }
 
 // loaded is a name of another file.
@@ -39,7 +41,7 @@ func (c *Checker) page(m *module) *page {
 		return p
 	}
 	p := &page{
-		module: m, defs: map[string]*syntax.DefStmt{}, code: map[string]syntax.Node{}, loads: map[*syntax.Ident]loaded{},
+		module: m, fields: map[string]bool{}, defs: map[string]*syntax.DefStmt{}, code: map[syntax.Position]syntax.Node{}, loads: map[*syntax.Ident]loaded{},
 		origins: map[*syntax.Ident][]origin{}, grown: map[*syntax.Ident][]origin{}, lent: map[*syntax.Ident]bool{}, shapes: map[*syntax.Ident]shape{},
 		results: map[*syntax.DefStmt]shape{}, busy: map[syntax.Node]bool{}, params: map[*syntax.Ident]func() shape{},
 	}
@@ -58,18 +60,46 @@ func (c *Checker) page(m *module) *page {
 		}
 	}
 	syntax.Walk(m.syntax, func(n syntax.Node) bool { p.index(n); return true })
+	p.structs()
 	c.stepParams(p)
 	return p
+}
+
+// structs notes which fields structs get.
+func (p *page) structs() {
+	callee := map[*syntax.Ident]bool{} // of a call that names its arguments
+	syntax.Walk(p.module.syntax, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.CallExpr:
+			id, ok := n.Fn.(*syntax.Ident)
+			if !ok || id.Name != "struct" {
+				return true
+			}
+			callee[id] = true
+			for _, a := range n.Args {
+				if name, _ := keyword(a); name != "" {
+					p.fields[name] = true
+				} else {
+					p.anyField = true
+				}
+			}
+		case *syntax.Ident:
+			if n.Name == "struct" && !callee[n] {
+				p.anyField = true
+			}
+		}
+		return true
+	})
 }
 
 func (p *page) index(n syntax.Node) {
 	switch n := n.(type) {
 	case *syntax.DefStmt:
-		p.code[position(n.Def)] = n
+		p.code[n.Def] = n
 		p.origins[firstOf(n.Name)] = append(p.origins[firstOf(n.Name)], origin{}) // see Checker.shapeOfName
 		p.takeParams(n.Params)
 	case *syntax.LambdaExpr:
-		p.code[position(n.Lambda)] = n
+		p.code[n.Lambda] = n
 		p.takeParams(n.Params)
 	case *syntax.AssignStmt:
 		if n.Op == syntax.EQ {

@@ -55,13 +55,26 @@ func (c *Checker) Reaches(ctx context.Context, file string) ([]Reach, error) {
 // reached is what one step can reach: what it mentions, and, if it calls
 // functions that only a run knows, what earlier steps may have handed to it.
 func (c *Checker) reached(m *module, s Step) []Reach {
-	out, dynamic := c.mentions(m, s)
-	if !dynamic {
+	key := stepKey{m, s.Name}
+	if _, ok := c.reaches[key]; !ok {
+		c.reaches[key] = c.reachedBy(m, s)
+	}
+	return c.reaches[key]
+}
+
+type stepKey struct {
+	module *module
+	step   string
+}
+
+func (c *Checker) reachedBy(m *module, s Step) []Reach {
+	own := c.mentions(m, s)
+	out := slices.Clone(own.out)
+	if !own.dynamic {
 		return out
 	}
 	for _, from := range suppliers(m.declared.steps, s) {
-		mentioned, _ := c.mentions(m, from)
-		for _, r := range mentioned {
+		for _, r := range c.mentions(m, from).out {
 			if r.value && !slices.ContainsFunc(out, func(o Reach) bool { return o.Builtin == r.Builtin && o.Pos == r.Pos }) {
 				r.Step, r.Handed, r.Requested = s.Name, from.Name, s.needs(r.Effect)
 				out = append(out, r)
@@ -92,55 +105,51 @@ func suppliers(steps []Step, s Step) []Step {
 	return out
 }
 
-func (c *Checker) mentions(m *module, s Step) (out []Reach, dynamic bool) {
-	r := &reacher{Checker: c, home: m, step: s, seen: map[visited]bool{}, called: map[calledFn]bool{}, values: map[starlark.Value]bool{}, fields: c.callableFields()}
+// mentions is what the code of one step comes to by itself.
+func (c *Checker) mentions(m *module, s Step) *reacher {
+	key := stepKey{m, s.Name}
+	if r := c.walks[key]; r != nil {
+		return r
+	}
+	r := &reacher{Checker: c, home: m, files: c.closure(m), step: s, seen: map[visited]bool{}, called: map[calledFn]bool{}, values: map[starlark.Value]bool{}, fields: c.callableFields(m)}
 	r.function(s.fn, trail{})
-	return r.out, r.dynamic
+	c.walks[key] = r
+	return r
 }
 
 // callableFields are the attributes in which some value may hold a function
-// that acts: those that any file gives to a struct, and the members of modules.
-// nil: any attribute may.
-func (c *Checker) callableFields() map[string]bool {
+// that acts: those that a file, or one that it loads, gives to a struct, and the
+// members of modules. nil: any attribute may.
+func (c *Checker) callableFields(m *module) map[string]bool {
 	fields := map[string]bool{}
 	for _, b := range c.lib.Builtins {
 		if _, member, ok := strings.Cut(b.Name, "."); ok && b.Effect != Looks {
 			fields[member] = true
 		}
 	}
-	for _, m := range c.loader.modules {
-		if m.syntax == nil {
-			continue
-		}
-		named := map[*syntax.Ident]bool{} // as the callee of a call whose arguments have names
-		anything := false
-		syntax.Walk(m.syntax, func(n syntax.Node) bool {
-			switch n := n.(type) {
-			case *syntax.CallExpr:
-				id, ok := n.Fn.(*syntax.Ident)
-				if !ok || id.Name != "struct" {
-					return true
-				}
-				named[id] = true
-				for _, a := range n.Args {
-					if name, _ := keyword(a); name != "" {
-						fields[name] = true
-					} else {
-						anything = true
-					}
-				}
-			case *syntax.Ident:
-				if n.Name == "struct" && !named[n] {
-					anything = true
-				}
-			}
-			return true
-		})
-		if anything {
+	for _, from := range c.closure(m) {
+		p := c.page(from)
+		if p.anyField {
 			return nil
+		}
+		for name := range p.fields {
+			fields[name] = true
 		}
 	}
 	return fields
+}
+
+// closure is a file and all that it loads, directly or not.
+func (c *Checker) closure(m *module) []*module {
+	out := []*module{m}
+	for i := 0; i < len(out); i++ {
+		for _, from := range c.page(out[i]).loads {
+			if from.module.syntax != nil && !slices.Contains(out, from.module) {
+				out = append(out, from.module)
+			}
+		}
+	}
+	return out
 }
 
 // keyword takes a named argument apart; "" for a positional one and for *args.
@@ -157,16 +166,15 @@ func keyword(arg syntax.Expr) (string, syntax.Expr) {
 type reacher struct {
 	*Checker
 	home    *module
+	files   []*module // it and all that it loads
 	step    Step
 	fields  map[string]bool
 	seen    map[visited]bool
 	called  map[calledFn]bool       // functions that were followed; two closures may share their code
-	values  map[starlark.Value]bool // containers that were looked into
+	values  map[starlark.Value]bool // containers that this mention looked into: one may hold itself
 	out     []Reach
 	dynamic bool // it calls what only a run knows
-
-	sought starlark.Value // a word that is looked for; nil = none
-	found  bool           // it was met
+	shows   bool // it can put a view into the stream
 }
 
 type calledFn struct {
@@ -182,9 +190,9 @@ type visited struct {
 // trail is how the walk came to where it is.
 type trail struct {
 	via   []string
-	pos   string // of the last mention, in whatever file
-	here  string // of the last mention in the file of the recipe
-	value bool   // not called on the spot: it may be handed on
+	pos   syntax.Position // of the last mention, in whatever file
+	here  syntax.Position // of the last mention in the file of the recipe
+	value bool            // not called on the spot: it may be handed on
 }
 
 // function walks the code of a function, and what it brought along from where
@@ -195,8 +203,10 @@ func (r *reacher) function(fn *starlark.Function, t trail) {
 	}
 	r.called[calledFn{fn, t.value}] = true
 	t.via = append(slices.Clone(t.via), fn.Name())
-	for _, c := range r.codeAt(position(fn.Position())) {
-		r.code(c.module, c.node, t)
+	for _, m := range r.files {
+		if n := r.page(m).code[fn.Position()]; n != nil {
+			r.code(m, n, t)
+		}
 	}
 	t.value = true
 	for i := range fn.NumParams() {
@@ -212,32 +222,12 @@ func (r *reacher) function(fn *starlark.Function, t trail) {
 	}
 }
 
-type codeNode struct {
-	module *module
-	node   syntax.Node // *syntax.DefStmt or *syntax.LambdaExpr
-}
-
-// codeAt is the function that begins there. Two roots may show two files by one
-// name: then both are meant.
-func (c *Checker) codeAt(pos string) []codeNode {
-	var out []codeNode
-	for _, m := range c.loader.modules {
-		if m.syntax != nil && m.shown == filePart(pos) {
-			if n := c.page(m).code[pos]; n != nil {
-				out = append(out, codeNode{m, n})
-			}
-		}
-	}
-	return out
-}
-
-func (c *Checker) isLoaded(pos syntax.Position) bool {
-	for _, m := range c.loader.modules {
-		if m.syntax != nil && m.shown == pos.Filename() {
-			for id := range c.page(m).loads {
-				if id.NamePos == pos {
-					return true
-				}
+// isLoaded reports whether a variable is a name that a load() brings.
+func (r *reacher) isLoaded(pos syntax.Position) bool {
+	for _, m := range r.files {
+		for id := range r.page(m).loads {
+			if id.NamePos == pos {
+				return true
 			}
 		}
 	}
@@ -327,7 +317,7 @@ func (r *reacher) callsBack(m *module, x *syntax.CallExpr, name string, value sy
 	if !ok {
 		return false
 	}
-	row := r.loader.row(b)
+	row := r.rows[b]
 	if row == nil {
 		return false
 	}
@@ -354,12 +344,15 @@ func (r *reacher) named(m *module, e syntax.Expr, t trail, value bool) bool {
 		return true
 	}
 	start, _ := e.Span()
-	t.pos = position(start)
+	t.pos = start
 	if m == r.home {
 		t.here = t.pos
 	}
 	t.value = t.value || value
+	outer := r.values
+	r.values = map[starlark.Value]bool{} // each place that says its name leads there
 	r.mention(v, t)
+	r.values = outer
 	return true
 }
 
@@ -410,22 +403,23 @@ func (r *reacher) mention(v starlark.Value, t trail) {
 	inside.value = true
 	switch v := v.(type) {
 	case *starlark.Builtin:
-		r.found = r.found || v == r.sought
+		r.shows = r.shows || v == r.loader.words["show"]
 		if v.Receiver() != nil {
 			r.mention(v.Receiver(), inside)
 		}
-		row := r.loader.row(v)
+		row := r.rows[v]
 		if row == nil || row.Effect == Looks {
 			return
 		}
+		pos := position(t.pos)
 		for i := range r.out {
-			if o := &r.out[i]; o.Builtin == row.Name && o.Pos == t.pos {
+			if o := &r.out[i]; o.Builtin == row.Name && o.Pos == pos {
 				o.value = o.value || t.value
 				return
 			}
 		}
 		r.out = append(r.out, Reach{
-			Step: r.step.Name, Effect: row.Effect, Builtin: row.Name, Pos: t.pos, Here: t.here,
+			Step: r.step.Name, Effect: row.Effect, Builtin: row.Name, Pos: pos, Here: position(t.here),
 			Via: t.via, Requested: r.step.needs(row.Effect), value: t.value,
 		})
 	case *starlark.Function:
@@ -466,8 +460,7 @@ func (r *reacher) mention(v starlark.Value, t trail) {
 	}
 }
 
-// once reports whether a container is met for the first time from here: it may
-// hold itself.
+// once reports whether a container is met for the first time.
 func (r *reacher) once(v starlark.Value) bool {
 	if r.values[v] {
 		return false
@@ -476,8 +469,9 @@ func (r *reacher) once(v starlark.Value) bool {
 	return true
 }
 
-// row is the row of the table behind a word; nil for one of the language.
-func (l *loader) row(b *starlark.Builtin) *Builtin {
+// rowsOf finds the row of the table behind a word of Go.
+func rowsOf(l *loader) map[*starlark.Builtin]*Builtin {
+	rows := map[*starlark.Builtin]*Builtin{}
 	for i := range l.lib.Builtins {
 		row := &l.lib.Builtins[i]
 		space, name, dotted := strings.Cut(row.Name, ".")
@@ -485,11 +479,11 @@ func (l *loader) row(b *starlark.Builtin) *Builtin {
 		if m, ok := v.(*starlarkstruct.Module); ok && dotted {
 			v = m.Members[name]
 		}
-		if v == b {
-			return row
+		if b, ok := v.(*starlark.Builtin); ok {
+			rows[b] = row
 		}
 	}
-	return nil
+	return rows
 }
 
 func unparen(e syntax.Expr) syntax.Expr {

@@ -500,7 +500,7 @@ var kindShapes = map[Kind]shape{
 func (c *Checker) shapeOfValue(v starlark.Value) shape {
 	switch v := v.(type) {
 	case *starlark.Builtin:
-		if row := c.loader.row(v); row != nil {
+		if row := c.rows[v]; row != nil {
 			f := form{kind: "function", of: c.shapeOfText(row.Returns), takes: signatureOfRow(row)}
 			if row.Name == "wchan" {
 				for i := range f.of {

@@ -18,6 +18,7 @@ import (
 // checkFlags are the flags of check.
 type checkFlags struct {
 	json    bool
+	sarif   string
 	effects bool
 	rules   bool
 	strict  bool
@@ -52,6 +53,7 @@ func (d *door) checkVerb() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "one JSON document ("+checkSchemaName+")")
+	cmd.Flags().StringVar(&f.sarif, "sarif", "", "also write the problems to `file` as SARIF, for code hosts")
 	cmd.Flags().BoolVar(&f.effects, "effects", false, "list every effect that a recipe can reach, and where")
 	cmd.Flags().BoolVar(&f.rules, "rules", false, "list the rules")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "exit 1 for warnings, too")
@@ -127,11 +129,19 @@ func (d *door) checkAll(files []string, f checkFlags) error {
 	case errs > 0 || f.strict && warnings > 0:
 		d.code = exitFound
 	}
+	if f.sarif != "" {
+		if err := writeSARIF(f.sarif, all); err != nil {
+			return err
+		}
+	}
 	if f.json {
 		return d.printJSON(newCheckReport(files, all))
 	}
-	for _, p := range all {
-		fmt.Fprintf(d.stdout(), "%s\n\n", printable(p.String()))
+	for i, p := range all {
+		if i > 0 {
+			fmt.Fprintln(d.stdout())
+		}
+		fmt.Fprintln(d.stdout(), printable(p.String()))
 	}
 	if len(all) > 0 {
 		fmt.Fprintf(d.err, "%s and %s in %s\n", counted(errs, "error"), counted(warnings, "warning"), counted(len(files), "file"))
