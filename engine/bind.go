@@ -114,7 +114,9 @@ func (p Param) standIn() starlark.Value {
 	return p.value
 }
 
-func dashed(name string) string { return "--" + strings.ReplaceAll(name, "_", "-") }
+func dashed(name string) string {
+	return "--" + strings.ReplaceAll(strings.TrimSuffix(name, "_"), "_", "-")
+}
 
 func (p Param) usage(given []string, err error) error {
 	e := &UsageError{}

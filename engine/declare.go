@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	startime "go.starlark.net/lib/time"
@@ -103,6 +104,9 @@ func (d *declaration) takeParams(params *starlark.Dict, say sayFunc) {
 			continue
 		case isReserved(p.Flag()):
 			say("param", p.Pos, "", "param %s: --%s is a flag of runbook itself", name, p.Flag())
+			continue
+		case slices.ContainsFunc(d.params, func(o Param) bool { return o.Flag() == p.Flag() }):
+			say("param", p.Pos, "", "param %s: --%s is taken already", name, p.Flag())
 			continue
 		}
 		if p.Kind == KindRest {

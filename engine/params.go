@@ -45,8 +45,10 @@ type Param struct {
 	value starlark.Value // the default
 }
 
-// Flag is the parameter's flag without the dashes: older_than ↔ older-than.
-func (p Param) Flag() string { return strings.ReplaceAll(p.Name, "_", "-") }
+// Flag is the parameter's flag without the dashes: older_than ↔ older-than. A
+// name that no step could have as a parameter has a "_" behind it, which the
+// flag has not: import_ ↔ import.
+func (p Param) Flag() string { return strings.TrimPrefix(dashed(p.Name), "--") }
 
 // Typed is how a user gives the parameter: --older-than, or where it stands.
 func (p Param) Typed() string {
@@ -82,7 +84,7 @@ func isParamName(s string) bool {
 		}
 		return false
 	}
-	return s != "" && !strings.HasSuffix(s, "_")
+	return s != "" && !strings.HasSuffix(s, "__")
 }
 
 // paramValue is what param.duration("0s", "…") and its like return.

@@ -53,6 +53,14 @@ func TestParametersAreReadFromText(t *testing.T) {
 	}
 }
 
+// A step can't have a parameter that is called as a word of the language.
+func TestAFlagMayBeNamedAsAWordOfTheLanguage(t *testing.T) {
+	r := newBench(t).recipe("def a(import_):\n    \"\"\"A\"\"\"\n    print(import_)\nrecipe(steps = [a], params = {\"import_\": param.list(\"I\")})\n")
+	if got := r.Params[0].Typed(); got != "--import" {
+		t.Error(got)
+	}
+}
+
 func TestAParameterThatDoesNotFitIsAUsageError(t *testing.T) {
 	r := newBench(t).recipe(paramsRecipe)
 	for _, c := range []struct {

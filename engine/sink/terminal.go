@@ -268,7 +268,7 @@ func asTyped(r *event.RunStarted) event.Fields {
 
 // flag says a parameter as it is typed: --older-than 2m.
 func (p *page) flag(f event.Field, r *event.RunStarted) string {
-	name := "--" + strings.ReplaceAll(f.Name, "_", "-")
+	name := "--" + strings.ReplaceAll(strings.TrimSuffix(f.Name, "_"), "_", "-")
 	switch v := f.Value.(type) {
 	case bool:
 		return name
