@@ -59,6 +59,7 @@ func Table(o Options) []engine.Builtin {
 		w.mainGuard(),
 		w.boot(),
 		w.freePort(),
+		w.loggingChain(),
 		w.findings(),
 		w.read(),
 		w.junit(),

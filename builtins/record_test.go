@@ -3,6 +3,7 @@ package builtins
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -194,6 +195,7 @@ func samples() map[string][]starlark.Value {
 // its value against the type that the reference states.
 func TestFieldsAreWhatTheReferenceSays(t *testing.T) {
 	all := samples()
+	maps.Copy(all, loggingSamples())
 	for _, d := range Types() {
 		values := all[d.Name]
 		if len(values) == 0 {

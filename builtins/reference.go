@@ -16,6 +16,7 @@ func Types() []Described {
 		segmentKind.describe(), machineKind.describe(), sampleKind.describe(), pairKind.describe(), readingKind.describe(), edgeKind.describe(),
 		graphKind.describe(), placeKind.describe(), treeKind.describe(), coverageKind.describe(), clearedKind.describe(), endingKind.describe(),
 		sparedKind.describe(), plannedKind.describe(), attemptKind.describe(), testKind.describe(), leakKind.describe(), findingKind.describe(), moduleKind.describe(),
+		loggingAuditKind.describe(), loggingChainKind.describe(), loggerKind.describe(), loggingHandlerKind.describe(), loggingLevelKind.describe(), loggingHitKind.describe(), pythonFailureKind.describe(),
 		repoKind.describe(), submoduleKind.describe(), commitKind.describe(), patchKind.describe(),
 		guardedKind.describe(), bootedKind.describe(), dialledKind.describe(),
 		intervalKind.describe(), comparisonKind.describe(), searchKind.describe(),

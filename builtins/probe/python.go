@@ -57,7 +57,7 @@ type PythonProblem struct {
 	Type      string `json:"type"` // "ImportError", "module.Class"
 	Text      string `json:"text"`
 	Traceback string `json:"traceback"` // in Python's words, without our frames and those of the import machinery
-	File      string `json:"file"`      // of the last frame, or of a syntax error; "" = none is left
+	File      string `json:"file"`      // of the last frame outside of Python's own library, or of a syntax error; "" = none is left
 	Line      int    `json:"line"`
 }
 

@@ -3,11 +3,13 @@
 argv: the script, the name that it has in tracebacks, the file for the answers,
 and what the script gets as sys.argv[1:].
 
-Stdout and stderr belong to what the script imports. The script finds two names:
+Stdout and stderr belong to what the script imports. The script finds three names:
 
     answer(value)   hands value back, as JSON; as often as it likes
     problem(error)  tells an exception in the words of Python, without the frames
                     of ours and of the import machinery
+    leave()         is the end of the script: threads and exit hooks of others are
+                    not waited for
 """
 
 import json
@@ -16,7 +18,7 @@ import sys
 import traceback
 
 # What is imported may replace these.
-open_file, write_file, close_file, my_pid = os.open, os.write, os.close, os.getpid
+open_file, write_file, close_file, my_pid, leave_now = os.open, os.write, os.close, os.getpid, os._exit
 encode = json.JSONEncoder(default=str).encode
 
 
@@ -33,6 +35,8 @@ def run(script, name, answers, args):
                 data = data[write_file(fd, data):]
         finally:
             close_file(fd)
+
+    library = os.path.dirname(os.__file__) + os.sep
 
     def is_ours(file):
         return file in (__file__, name) or file.startswith("<frozen ") or "/importlib/_bootstrap" in file or file.endswith("/importlib/__init__.py")
@@ -51,7 +55,8 @@ def run(script, name, answers, args):
     def problem(error):
         told = traceback.TracebackException(type(error), error, error.__traceback__)
         trim(told)
-        last = told.stack[-1] if told.stack else None
+        own = [f for f in told.stack if not f.filename.startswith(library) or "/site-packages/" in f.filename]
+        last = (own or list(told.stack) or [None])[-1]
         file, line = (last.filename, last.lineno) if last else ("", 0)
         if isinstance(error, SyntaxError) and error.filename:
             file, line = error.filename, error.lineno or 0
@@ -64,6 +69,10 @@ def run(script, name, answers, args):
             "line": line,
         }
 
+    def leave():
+        tell(done=True)
+        leave_now(0)
+
     me = my_pid()
     tell(pid=me, version="%d.%d.%d" % sys.version_info[:3], executable=sys.executable or "")
     with open(script, "rb") as f:
@@ -71,7 +80,7 @@ def run(script, name, answers, args):
     sys.argv = [name] + args
     if sys.path and sys.path[0] == os.path.dirname(__file__):
         sys.path[0] = os.getcwd()  # as for -c and -m; python -I and -P put nothing there
-    space = {"__name__": "__main__", "__file__": script, "answer": lambda value: tell(answer=value), "problem": problem}
+    space = {"__name__": "__main__", "__file__": script, "answer": lambda value: tell(answer=value), "problem": problem, "leave": leave}
     try:
         exec(compile(source, name, "exec"), space)
     except BaseException as error:
