@@ -154,6 +154,10 @@ var loggingChainKind = &kind[*loggingFact[probe.LoggingChain]]{
 				}
 				return starlark.NewList(all)
 			}},
+		{name: "adapter", typ: "string or None", doc: "class of a LoggerAdapter of this logger: the levels are those of records that are logged through it", get: func(f *loggingFact[probe.LoggingChain]) starlark.Value { return orNone(f.it.Adapter) }},
+		{name: "adapter_only", typ: "list of logging_handler", doc: "that fail on a record which is logged otherwise", aside: true, get: func(f *loggingFact[probe.LoggingChain]) starlark.Value {
+			return listOf(f.it.AdapterOnly, func(n int) starlark.Value { return f.handlers[n] })
+		}},
 		{name: "loggers", typ: "list of logger", doc: "the logger first, the root last", aside: true, get: func(f *loggingFact[probe.LoggingChain]) starlark.Value {
 			return listOf(f.it.Loggers, func(l probe.LoggingLogger) starlark.Value {
 				return newRecord(loggerKind, l, "python", f.at)
@@ -232,9 +236,9 @@ var pythonFailureKind = &kind[pythonFailure]{
 	fields: []field[pythonFailure]{
 		{name: "during", typ: "string", doc: "what was done: `import app`", get: func(p pythonFailure) starlark.Value { return text(p.during) }},
 		{name: "type", typ: "string", doc: "`ImportError`, `module.Class`; `Timeout` when the deadline was over", get: func(p pythonFailure) starlark.Value { return text(p.Type) }},
-		{name: "text", typ: "string", get: func(p pythonFailure) starlark.Value { return text(p.Text) }},
+		{name: "text", typ: "string", aside: true, get: func(p pythonFailure) starlark.Value { return text(p.Text) }},
 		{name: "path", typ: "string or None", doc: "of the last line of the user's, or of a syntax error", get: func(p pythonFailure) starlark.Value { return orNone(p.File) }},
 		{name: "line", typ: "int or None", get: func(p pythonFailure) starlark.Value { return unless(0, p.Line) }},
-		{name: "traceback", typ: "string", doc: "as Python prints it, the user's frames only", get: func(p pythonFailure) starlark.Value { return text(p.Traceback) }},
+		{name: "traceback", typ: "string", doc: "as Python prints it, the user's frames only", aside: true, get: func(p pythonFailure) starlark.Value { return text(p.Traceback) }},
 	},
 }

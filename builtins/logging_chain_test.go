@@ -14,7 +14,7 @@ func loggingSamples() map[string][]starlark.Value {
 	frame := probe.LoggingFrame{File: "/a/app.py", Line: 3, Function: "f"}
 	full := newLoggingAudit(probe.LoggingChains{
 		Chains: []probe.LoggingChain{{
-			Name: "app.feed", OwnCode: []string{"handle"},
+			Name: "app.feed", OwnCode: []string{"handle"}, Adapter: "A", AdapterOnly: []int{0},
 			Loggers: []probe.LoggingLogger{{Name: "app.feed", Filters: []string{"F"}, Handlers: []int{0}, Reached: true}},
 			Levels:  []probe.LoggingLevel{{Level: 10, Name: "DEBUG", Why: "w"}, {Level: 30, Name: "WARNING", On: true, Hits: []probe.LoggingHit{{Logger: "app", Via: "v", Result: "prints", Text: "t", Error: "e", Later: "l"}, {}}}},
 		}},
@@ -56,7 +56,7 @@ func TestWhoAddedAHandlerIsSaidAsShortAsItCanBeFound(t *testing.T) {
 		{added("", "import app", own, caller), "/p/log.py:8, from /p/app.py:3"},
 		{added("", "import app", theirs, theirs, caller), "tractor/log.py:250, from /p/app.py:3"},
 		{added("basicConfig", "import app", caller), "basicConfig() at /p/app.py:3"},
-		{added("", "call log:console", own), "/p/log.py:8, from --call log:console"},
+		{added("", "call log:console", own), "/p/log.py:8, from --call console"},
 		{added("basicConfig", "call logging:basicConfig"), "basicConfig() by --call logging:basicConfig"},
 		{probe.LoggingHandler{Made: []probe.LoggingFrame{own}}, "made at /p/log.py:8"},
 		{probe.LoggingHandler{}, ""},

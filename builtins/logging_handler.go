@@ -114,7 +114,8 @@ func siteText(h probe.LoggingHandler) string {
 		return text + ", from " + frameText(c)
 	}
 	if strings.HasPrefix(a.During, "call ") {
-		return text + ", from --" + a.During
+		_, function, _ := strings.Cut(a.During, ":")
+		return text + ", from --call " + function
 	}
 	return text
 }
@@ -149,29 +150,29 @@ var loggingHandlerKind = &kind[probe.LoggingHandler]{
 		{name: "level", typ: "string", get: func(h probe.LoggingHandler) starlark.Value { return text(h.LevelName) }},
 		{name: "filters", typ: "list of string", get: func(h probe.LoggingHandler) starlark.Value { return listOf(h.Filters, text) }},
 		{name: "formatter", typ: "string or None", doc: "its class; None: none, which prints the message alone", get: func(h probe.LoggingHandler) starlark.Value { return orNone(h.Formatter) }},
-		{name: "format", typ: "string or None", get: func(h probe.LoggingHandler) starlark.Value { return orNone(h.Format) }},
+		{name: "format", typ: "string or None", aside: true, get: func(h probe.LoggingHandler) starlark.Value { return orNone(h.Format) }},
 		{name: "needs", typ: "list of string", doc: "fields of the format that no plain record has", get: func(h probe.LoggingHandler) starlark.Value { return listOf(h.Needs, text) }},
 		{name: "place", typ: "string", doc: "stderr, stdout, file; replaced: a sys.stderr that leads elsewhere; object: a stream without a file; closed; memory; queue; nowhere; other",
 			get: func(h probe.LoggingHandler) starlark.Value { return text(h.Place) }},
 		{name: "writes_to", typ: "string", doc: "the same, in words, with the name of the file", get: func(h probe.LoggingHandler) starlark.Value { return text(placeText(h)) }},
 		{name: "wrong", typ: "string or None", doc: "why it can't write there; None: it can", get: func(h probe.LoggingHandler) starlark.Value { return orNone(h.Wrong) }},
-		{name: "was_stderr", typ: "bool", doc: "its stream was `sys.stderr` when it was made or added", get: func(h probe.LoggingHandler) starlark.Value { return truth(h.WasStderr) }},
-		{name: "is_stderr", typ: "bool", doc: "its stream is `sys.stderr` now", get: func(h probe.LoggingHandler) starlark.Value { return truth(h.IsStderr) }},
-		{name: "known", typ: "bool", doc: "its `emit` is that of logging, rich or colorlog; other code may write anywhere", get: func(h probe.LoggingHandler) starlark.Value { return truth(h.Known) }},
+		{name: "was_stderr", typ: "bool", doc: "its stream was `sys.stderr` when it was made or added", aside: true, get: func(h probe.LoggingHandler) starlark.Value { return truth(h.WasStderr) }},
+		{name: "is_stderr", typ: "bool", doc: "its stream is `sys.stderr` now", aside: true, get: func(h probe.LoggingHandler) starlark.Value { return truth(h.IsStderr) }},
+		{name: "known", typ: "bool", doc: "its `emit` is that of logging, rich or colorlog; other code may write anywhere", aside: true, get: func(h probe.LoggingHandler) starlark.Value { return truth(h.Known) }},
 		{name: "site", typ: "string", doc: "who added it: `basicConfig() at app.py:12`, `setup.py:8, from app.py:3`; empty: nobody was seen",
 			get: func(h probe.LoggingHandler) starlark.Value { return text(siteText(h)) }},
-		{name: "line", typ: "string or None", doc: "the innermost line of that: `setup.py:8`", get: func(h probe.LoggingHandler) starlark.Value {
+		{name: "line", typ: "string or None", doc: "the innermost line of that: `setup.py:8`", aside: true, get: func(h probe.LoggingHandler) starlark.Value {
 			f, ok := siteOf(h)
 			if !ok {
 				return starlark.None
 			}
 			return text(frameText(f))
 		}},
-		{name: "stack", typ: "list of string", doc: "of the call that added it, innermost first", get: func(h probe.LoggingHandler) starlark.Value {
+		{name: "stack", typ: "list of string", doc: "of the call that added it, innermost first", aside: true, get: func(h probe.LoggingHandler) starlark.Value {
 			a, _ := added(h)
 			return listOf(a.Stack, func(f probe.LoggingFrame) starlark.Value { return text(frameText(f) + " in " + f.Function) })
 		}},
-		{name: "through", typ: "string or None", doc: "the function of logging that added it: basicConfig, dictConfig, warning", get: func(h probe.LoggingHandler) starlark.Value {
+		{name: "through", typ: "string or None", doc: "the function of logging that added it: basicConfig, dictConfig, warning", aside: true, get: func(h probe.LoggingHandler) starlark.Value {
 			a, _ := added(h)
 			return orNone(a.Through)
 		}},

@@ -240,7 +240,7 @@ func (s *setUp) really(t *testing.T) map[string]tally {
 		script += "import " + module + "\n" + module + "." + call + "\n"
 	}
 	script += "for no in sorted(n for n in logging._levelToName if n):\n" +
-		"    logging.getLogger('" + loggedBy + "').log(no, 'RECORD-%d-' % no)\n" +
+		"    getattr(app, 'adapter', logging.getLogger('" + loggedBy + "')).log(no, 'RECORD-%d-' % no)\n" +
 		"import sys, json\n" +
 		"json.dump({n: logging.getLevelName(n) for n in logging._levelToName if n}, open('levels.json', 'w'))\n"
 	cmd := exec.Command(s.python, "-c", script)

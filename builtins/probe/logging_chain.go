@@ -46,8 +46,12 @@ type LoggingChain struct {
 	Known      bool     // somebody had asked for this logger before we did
 	OwnCode    []string `json:"own_code"`    // methods that its class replaced
 	LastResort bool     `json:"last_resort"` // no handler is in the chain
-	Loggers    []LoggingLogger
-	Levels     []LoggingLevel // each that has a name, ascending
+	// Adapter is the class of a LoggerAdapter of this logger; the levels are
+	// those of records that are logged through it. "" = there is none.
+	Adapter     string
+	AdapterOnly []int `json:"adapter_only"` // handlers that fail on a record which is not
+	Loggers     []LoggingLogger
+	Levels      []LoggingLevel // each that has a name, ascending
 }
 
 // LoggingLogger is one logger of a chain.

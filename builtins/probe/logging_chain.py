@@ -28,7 +28,7 @@ LOGGING = os.path.dirname(logging.__file__) + os.sep
 OURS = (__file__, sys.argv[0], os.path.join(os.path.dirname(__file__), "run.py"))
 
 sites = {}  # id(handler) -> where it was made and added
-kept = []  # handlers, so that no id is used twice
+kept = []  # handlers, so that no id is used twice, and what calls returned
 doing = ""  # the import or call under way
 
 
@@ -112,6 +112,7 @@ def call(text):
     for name in rest.strip().split("."):
         target = getattr(target, name)
     result = target(*args, **named)
+    kept.append(result)  # as a program does: an adapter lives as long as its module
     if inspect.iscoroutine(result):
         result.close()
         raise TypeError("%s is async: name a function that can be called" % text)
@@ -125,17 +126,25 @@ def filters_of(it):
     return [name_of(type(f)) if not hasattr(f, "__name__") else f.__name__ for f in it.filters]
 
 
-def fields_of(formatter):
-    """Returns the format, and which fields of it no plain record has."""
-    fmt = getattr(formatter, "_fmt", None)
-    if not isinstance(fmt, str):
-        return None, []
-    names = re.findall(r"%\((\w+)\)|(?<!\{)\{(\w+)[^{}]*\}|\$\{?(\w+)", fmt)
-    style = type(getattr(formatter, "_style", None)).__name__
-    at = 1 if style.startswith("StrFormat") else 2 if style.startswith("StringTemplate") else 0
-    plain = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-    plain |= set(getattr(getattr(formatter, "_style", None), "_defaults", None) or {})
-    return fmt, sorted({n[at] for n in names if n[at]} - plain)
+def needs_of(handler):
+    """Returns which fields a handler's format wants that no plain record has."""
+    if handler.formatter is None:
+        return []
+    record, needs = logging.getLogRecordFactory()("root", logging.ERROR, "sample.py", 1, SAMPLE, (), None, "sample"), []
+    while len(needs) < 40:
+        try:
+            handler.format(copy.copy(record))
+        except (KeyError, ValueError) as e:
+            name = re.search(r"'(\w+)'", str(e))
+            if not name or name[1] in needs:
+                break
+            needs.append(name[1])
+            setattr(record, name[1], "")
+        except Exception:
+            break
+        else:
+            return sorted(needs)
+    return []
 
 
 class Audit:
@@ -145,7 +154,10 @@ class Audit:
         self.numbers, self.handlers = {}, []
         self.error = leads(2)
         self.output = leads(1)
-        self.listeners = [o for o in gc.get_objects() if isinstance(o, logging.handlers.QueueListener)]
+        # By type: an object may tell isinstance() a class that it has not.
+        objects = [o for o in gc.get_objects() if issubclass(type(o), (logging.handlers.QueueListener, logging.LoggerAdapter))]
+        self.listeners = [o for o in objects if isinstance(o, logging.handlers.QueueListener)]
+        self.adapters = [o for o in objects if isinstance(o, logging.LoggerAdapter)]
 
     def place(self, handler):
         """Returns where a handler writes: a word, its text, and what is wrong with it."""
@@ -197,7 +209,7 @@ class Audit:
         self.handlers.append(None)
         place, text, wrong = self.place(handler)
         seen = sites.get(id(handler), {"made": [], "added": [], "was_stderr": False})
-        fmt, needs = fields_of(handler.formatter)
+        fmt = getattr(handler.formatter, "_fmt", None)
         stream = stream_of(handler)
         own = type(handler).emit
         self.handlers[n] = {
@@ -207,8 +219,8 @@ class Audit:
             "level_name": logging.getLevelName(handler.level),
             "filters": filters_of(handler),
             "formatter": name_of(type(handler.formatter)) if handler.formatter else "",
-            "format": fmt or "",
-            "needs": needs,
+            "format": fmt if isinstance(fmt, str) else "",
+            "needs": needs_of(handler),
             "place": place,
             "target": text,
             "wrong": wrong,
@@ -273,7 +285,17 @@ class Audit:
             hit["text"], hit["bare"] = plain[:200], plain == SAMPLE and not type(handler).__module__.startswith("rich.")
         return [hit]
 
-    def level(self, logger, no):
+    def adapter(self, logger):
+        """Returns the class of an adapter of a logger, and the fields that it gives to each record."""
+        for a in self.adapters:
+            if a.logger is logger:
+                try:
+                    return name_of(type(a)), a.process(SAMPLE, {})[1].get("extra")
+                except Exception:
+                    pass
+        return "", None
+
+    def level(self, logger, no, extra):
         """Tells what becomes of the records of a level."""
         out = {"level": no, "name": logging.getLevelName(no), "on": True, "why": "", "hits": []}
         if not logger.isEnabledFor(no):
@@ -281,7 +303,7 @@ class Audit:
             why = "the logger is disabled" if logger.disabled else "logging.disable(%s)" % logging.getLevelName(disable) if disable >= no else "below the level"
             out.update(on=False, why=why)
             return out
-        record = logger.makeRecord(logger.name, no, "sample.py", 1, SAMPLE, (), None, "sample")
+        record = logger.makeRecord(logger.name, no, "sample.py", 1, SAMPLE, (), None, "sample", extra)
         if logger.disabled:
             out.update(on=False, why="the logger is disabled")
             return out
@@ -329,8 +351,16 @@ class Audit:
             })
             reached = reached and bool(here.propagate)
             here = here.parent
-        for no in sorted(n for n in logging._levelToName if n > 0):
-            out["levels"].append(self.level(logger, no))
+        out["adapter"], extra = self.adapter(logger)
+        numbers = sorted(n for n in logging._levelToName if n > 0)
+        out["levels"] = [self.level(logger, no, extra) for no in numbers]
+        plain = [self.level(logger, no, None) for no in numbers] if extra else []
+        out["adapter_only"] = sorted({
+            b["handler"]
+            for with_extra, without in zip(out["levels"], plain)
+            for a, b in zip(with_extra["hits"], without["hits"])
+            if a["handler"] == b["handler"] and a["result"] == "prints" and b["result"] == "error"
+        })
         return out
 
 

@@ -109,9 +109,9 @@ func (e *PythonEndedError) Error() string {
 // through a file of its own, so that whatever is printed does not matter.
 // Byte code is not written beside the user's modules.
 //
-// Errors: ErrNoPython, which names what was tried; a *PythonEndedError; the
+// Errors: ErrNoPython, which names what was tried; Dir is none; a *PythonEndedError; the
 // *PythonProblem that the script failed with; ctx's. The result holds, with
-// what was answered until then, with any of them but the first.
+// what was answered until then, once the interpreter was started.
 func Python(ctx context.Context, h Host, r PythonRun) (PythonResult, error) {
 	var result PythonResult
 	act := h.Act()
@@ -126,6 +126,11 @@ func Python(ctx context.Context, h Host, r PythonRun) (PythonResult, error) {
 		return result, fmt.Errorf("python: %w", err)
 	}
 	result.Python, result.Why = strings.Join(python.argv, " "), python.why
+	if r.Dir != "" {
+		if _, err := os.ReadDir(r.Dir); err != nil {
+			return result, fmt.Errorf("python: %w", err)
+		}
+	}
 	at, err := os.MkdirTemp("", "runbook-python-")
 	if err != nil {
 		return result, fmt.Errorf("python: %w", err)
