@@ -110,6 +110,19 @@ func TestAScriptThatDoesNotEndIsToldFromOneThatFails(t *testing.T) {
 	}
 }
 
+// What a shell starts with & has SIGINT ignored.
+func TestAHangIsToldWhereSIGINTWasIgnored(t *testing.T) {
+	aPython(t)
+	python := filepath.Join(t.TempDir(), "python")
+	if err := os.WriteFile(python, []byte("#!/bin/sh\ntrap '' INT\nexec python3 \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r, err := runPython(t, PythonRun{Python: python, Script: []byte("import slow"), Timeout: 2 * time.Second, Grace: time.Second}, "slow.py", "import time\ntime.sleep(60)\n")
+	if err == nil || r.Failure == nil || filepath.Base(r.Failure.File) != "slow.py" || r.Failure.Line != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestAForkOfAScriptDoesNotEndIt(t *testing.T) {
 	r, err := runPython(t, PythonRun{Script: []byte("import os, sys\npid = os.fork()\nif not pid:\n    sys.exit(3)\nos.waitpid(pid, 0)\nanswer(1)")})
 	if err != nil || answersOf(r) != "1" {

@@ -14,6 +14,7 @@ Stdout and stderr belong to what the script imports. The script finds three name
 
 import json
 import os
+import signal
 import sys
 import traceback
 
@@ -74,6 +75,8 @@ def run(script, name, answers, args):
         leave_now(0)
 
     me = my_pid()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell starts with &
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     tell(pid=me, version="%d.%d.%d" % sys.version_info[:3], executable=sys.executable or "")
     with open(script, "rb") as f:
         source = f.read()
