@@ -58,6 +58,8 @@ func Table(o Options) []engine.Builtin {
 		w.pytest(),
 		w.mainGuard(),
 		w.boot(),
+		w.bare(),
+		tomlDecode(),
 		w.freePort(),
 		w.loggingChain(),
 		w.findings(),

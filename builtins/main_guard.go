@@ -2,7 +2,6 @@ package builtins
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -59,15 +58,6 @@ func (w *world) mainGuard() engine.Builtin {
 			return v, withoutPython(err)
 		},
 	}
-}
-
-// withoutPython gives an error for want of an interpreter its remedy.
-func withoutPython(err error) error {
-	var b *blind
-	if errors.Is(err, probe.ErrNoPython) && errors.As(err, &b) && b.remedy == "" {
-		b.remedy = "name one with --python, activate a virtual environment, or install python3"
-	}
-	return err
 }
 
 var guardedKind = &kind[probe.MainGuard]{

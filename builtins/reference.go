@@ -18,7 +18,7 @@ func Types() []Described {
 		sparedKind.describe(), plannedKind.describe(), attemptKind.describe(), testKind.describe(), leakKind.describe(), findingKind.describe(), moduleKind.describe(),
 		loggingAuditKind.describe(), loggingChainKind.describe(), loggerKind.describe(), loggingHandlerKind.describe(), loggingLevelKind.describe(), loggingHitKind.describe(), pythonFailureKind.describe(),
 		repoKind.describe(), submoduleKind.describe(), commitKind.describe(), patchKind.describe(),
-		guardedKind.describe(), bootedKind.describe(), dialledKind.describe(),
+		guardedKind.describe(), bootedKind.describe(), dialledKind.describe(), bareKind.describe(), wireKind.describe(),
 		intervalKind.describe(), comparisonKind.describe(), searchKind.describe(),
 	}
 }

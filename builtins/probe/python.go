@@ -35,6 +35,8 @@ type PythonRun struct {
 	Timeout  time.Duration // 0 = none
 	Grace    time.Duration // from the deadline to SIGKILL; half of it is for SIGINT
 	MaxBytes int           // of output; 0 = 1 MiB. The end is kept
+	// Watch is Command.Watch.
+	Watch func(ctx context.Context, tree []ID) (over bool)
 }
 
 // PythonResult is what a script said, and how it ended.
@@ -148,7 +150,7 @@ func Python(ctx context.Context, h Host, r PythonRun) (PythonResult, error) {
 	ended, err := act.Run(ctx, Command{
 		Args: slices.Concat(python.argv, flags, []string{runner, script, r.Name, answers}, r.Args),
 		Dir:  r.Dir, Env: r.Env, Stdin: r.Stdin, Deadline: r.Timeout, Grace: r.Grace,
-		MaxBytes: r.MaxBytes, Tail: true, Merged: true,
+		MaxBytes: r.MaxBytes, Tail: true, Merged: true, Watch: r.Watch,
 		AtDeadline: func(last context.Context, tree []ID) {
 			if story, err := readAnswers(answers); err == nil {
 				askPython(last, h, tree, story.pid, r.Grace/2)
