@@ -241,7 +241,7 @@ var bootedKind = &kind[*bootedFact]{
 	text: func(b *bootedFact) string { return b.Outcome },
 	fields: []field[*bootedFact]{
 		{name: "outcome", typ: "string", doc: "interrupted, ended, hang, end-hang; see `boot`", get: func(b *bootedFact) starlark.Value { return text(b.Outcome) }},
-		{name: "up", typ: "bool", doc: "it came up: `up` returned true", get: func(b *bootedFact) starlark.Value { return truth(b.Up) }},
+		{name: "came_up", typ: "bool", doc: "it came up: `up` returned true", get: func(b *bootedFact) starlark.Value { return truth(b.Up) }},
 		{name: "up_after", typ: "duration or None", doc: "from its start; None: it did not come up", get: func(b *bootedFact) starlark.Value {
 			if !b.Up {
 				return starlark.None

@@ -39,7 +39,8 @@ type Set struct {
 	Builtins []engine.Builtin
 	Host     *probe.Snapshot
 
-	ran []string // programs, in order
+	ran   []string // programs, in order
+	shows bool     // a tree is shown to up
 }
 
 // parts are the names that are no word of Go.

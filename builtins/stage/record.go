@@ -28,9 +28,12 @@ var types = func() map[string]engine.Type {
 
 // usual is what a field is where a test does not say, unless it is empty.
 var usual = map[string]map[string]any{
-	"attempt": {"duration": "1s", "exit_code": 0.0, "python": "python3", "version": "pytest 9.0"},
-	"test":    {"duration": "100ms", "phase": "call"},
-	"segment": {"size": 4096.0, "certain": true},
+	"attempt":   {"duration": "1s", "exit_code": 0.0, "python": "python3", "version": "pytest 9.0"},
+	"test":      {"duration": "100ms", "phase": "call"},
+	"bare_call": {"runner": "sync", "took": "2ms", "python": "python3", "why": "as named", "version": "3.11.7"},
+	"booted":    {"exit_code": 0.0, "duration": "2s"},
+	"guarded":   {"has_guard": true, "argv": []any{"python3"}, "python": "python3", "why": "as named", "version": "3.11.7"},
+	"segment":   {"size": 4096.0, "certain": true},
 }
 
 // typeOf is the type of record that a word returns, one or a list of it; "" when

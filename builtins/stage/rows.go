@@ -31,17 +31,21 @@ import (
 //	"returns": value    what comes back, of a word that returns no record
 //	"error": "text"     the call fails; "denied" and "absent" as from the kernel
 //	"after": true       only once a program has been started
+//	"during": true      only while a tree is shown to up
 //	"hung": PID         the tree of that process is shown to on_hang, as overdue
 //	"worker": PID       which process of it runs the test; else that one
+//	"lives": PID        the tree of that process is shown to up, three times at most
 type row struct {
-	wants map[string]any // by parameter
-	facts map[string]any // by field
-	after bool
-	hung  int
-	works int // runs the test; 0 = hung does
-	fails string
-	value any // of "returns"
-	bare  bool
+	wants  map[string]any // by parameter
+	facts  map[string]any // by field
+	after  bool
+	during bool
+	hung   int
+	lives  int
+	works  int // runs the test; 0 = hung does
+	fails  string
+	value  any // of "returns"
+	bare   bool
 }
 
 func readRows(b *engine.Builtin, text string) ([]*row, error) {
@@ -79,14 +83,15 @@ func numbered(text string) func(func(int, string) bool) {
 
 func newRow(b *engine.Builtin, typ string, m map[string]any) (*row, error) {
 	r := &row{wants: map[string]any{}, facts: map[string]any{}}
-	known := []string{"after", "error", "returns", "hung", "worker"}
+	known := []string{"after", "during", "error", "returns", "hung", "worker", "lives"}
 	for key, v := range m {
 		switch key {
-		case "after":
-			var ok bool
-			if r.after, ok = v.(bool); !ok {
-				return nil, errors.New("after: want true or false")
+		case "after", "during":
+			is, ok := v.(bool)
+			if !ok {
+				return nil, fmt.Errorf("%s: want true or false", key)
 			}
+			*map[string]*bool{"after": &r.after, "during": &r.during}[key] = is
 			continue
 		case "error":
 			var ok bool
@@ -97,16 +102,12 @@ func newRow(b *engine.Builtin, typ string, m map[string]any) (*row, error) {
 		case "returns":
 			r.value, r.bare = v, true
 			continue
-		case "hung", "worker":
+		case "hung", "worker", "lives":
 			n, ok := v.(float64)
 			if !ok || n < 1 {
 				return nil, fmt.Errorf("%s: want a pid", key)
 			}
-			if key == "hung" {
-				r.hung = int(n)
-			} else {
-				r.works = int(n)
-			}
+			*map[string]*int{"hung": &r.hung, "worker": &r.works, "lives": &r.lives}[key] = int(n)
 			continue
 		}
 		for _, p := range b.Params {
@@ -199,7 +200,7 @@ func (s *Set) playRows(b *engine.Builtin, rows []*row) {
 		var out []starlark.Value
 		var last *row
 		for _, r := range rows {
-			if r.after && len(s.ran) == 0 || !r.fits(given) {
+			if r.after && len(s.ran) == 0 || r.during && !s.shows || !r.fits(given) {
 				continue
 			}
 			last = r
@@ -227,8 +228,29 @@ func (s *Set) give(call *engine.Call, typ string, r *row, given map[string]starl
 	if r.fails != "" {
 		return nil, &unseen{probe: call.Name, text: r.fails}
 	}
+	if up := given["up"]; r.lives > 0 && up != nil && up != starlark.None {
+		tree, err := s.tree(call, r, r.lives, "")
+		if err != nil {
+			return nil, err
+		}
+		s.shows = true
+		defer func() { s.shows = false }()
+		for range 3 {
+			is, err := starlark.Call(call.Thread, up, starlark.Tuple{tree}, nil)
+			if err != nil {
+				return nil, err
+			}
+			if is.Truth() {
+				break
+			}
+		}
+	}
 	if hang := given["on_hang"]; r.hung > 0 && hang != nil && hang != starlark.None {
-		tree, err := s.tree(call, r)
+		overdue := fmt.Sprintf("the deadline of %v was over", r.facts["duration"])
+		if r.lives > 0 && r.facts["came_up"] != true {
+			overdue = "" // it was to come up, and not to end
+		}
+		tree, err := s.tree(call, r, r.hung, overdue)
 		if err != nil {
 			return nil, err
 		}
@@ -257,13 +279,14 @@ func (e *unseen) Unwrap() error {
 	return nil
 }
 
-// tree is the tree of a process of the world and all below it, overdue.
-func (s *Set) tree(call *engine.Call, r *row) (starlark.Value, error) {
+// tree is the tree of a process of the world and all below it; overdue is why it
+// should have ended, "" it need not.
+func (s *Set) tree(call *engine.Call, r *row, of int, overdue string) (starlark.Value, error) {
 	use := func(name string, args ...starlark.Value) (starlark.Value, error) {
 		at := slices.IndexFunc(s.Builtins, func(b engine.Builtin) bool { return b.Name == name })
 		return s.Builtins[at].Func(call, args, nil)
 	}
-	all, err := use("ps", starlark.None, starlark.NewList([]starlark.Value{starlark.MakeInt(r.hung)}))
+	all, err := use("ps", starlark.None, starlark.NewList([]starlark.Value{starlark.MakeInt(of)}))
 	if err != nil {
 		return nil, err
 	}
@@ -273,17 +296,17 @@ func (s *Set) tree(call *engine.Call, r *row) (starlark.Value, error) {
 	for p := range starlark.Elements(all.(*starlark.List)) {
 		v, _ := p.(starlark.HasAttrs).Attr("pid")
 		pid, _ := starlark.AsInt32(v)
-		if pid == r.hung {
+		if pid == of {
 			root = p
 		}
-		if pid == cmp.Or(r.works, r.hung) && len(tests) > 0 {
+		if pid == cmp.Or(r.works, of) && len(tests) > 0 {
 			_ = doing.SetKey(p, starlark.String(fmt.Sprintf("%v (%v)", tests[0], r.facts["phase"])))
 		}
 	}
 	if root == nil {
-		return nil, fmt.Errorf("the world has no process %d, which is to hang", r.hung)
+		return nil, fmt.Errorf("the world has no process %d", of)
 	}
-	return use("tree", root, all, starlark.None, doing, starlark.String(fmt.Sprintf("the deadline of %v was over", r.facts["duration"])))
+	return use("tree", root, all, starlark.None, doing, starlark.String(overdue))
 }
 
 // commandLine is a call as the findings of a test show it: the word, its first
@@ -293,7 +316,11 @@ func commandLine(b *engine.Builtin, given map[string]starlark.Value) string {
 	for i, p := range b.Params {
 		v := given[p.Name]
 		if text, ok := starlark.AsString(v); ok && i == 0 {
-			words = append(words, text)
+			first, _, more := strings.Cut(text, "\n")
+			if more {
+				first += " …"
+			}
+			words = append(words, first)
 		}
 		if list, ok := v.(starlark.Iterable); ok && (i == 0 || p.Name == "args") {
 			for x := range starlark.Elements(list) {
