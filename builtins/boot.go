@@ -181,7 +181,7 @@ func (b *booting) do() (starlark.Value, error) {
 // overdue is why the tree should have ended; "" when it was to come up.
 func (b *booting) overdue() string {
 	switch {
-	case b.run.Until != nil && !b.came:
+	case b.run.Until != nil && !b.came && !b.run.Ends:
 		return ""
 	case b.came && !b.run.Ends:
 		return fmt.Sprintf("it got SIGINT %s before", b.run.Grace)
