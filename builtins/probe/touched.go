@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"path"
 	"strings"
 )
@@ -55,4 +56,15 @@ func (s *Snapshot) Only(keep func(pid int) bool) *Snapshot {
 		moments = append(moments, m.only(keep))
 	}
 	return NewSnapshot(s.Meta, moments)
+}
+
+// Ourselves are our own process and those above it, which ps does not pick by
+// their command lines: of a capture nobody could tell them any more. Empty where
+// none of the processes is ours.
+func Ourselves(ctx context.Context, h Host) map[int]bool {
+	out := map[int]bool{}
+	for pid := range ownFamily(ctx, h) {
+		out[pid] = true
+	}
+	return out
 }

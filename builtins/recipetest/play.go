@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -69,6 +71,15 @@ func (r *Runner) play(ctx context.Context, f File, o order, table func([]engine.
 		Recipe: recipe, Params: map[string][]string{}, Grants: engine.Grants{Allow: o.allow}, DryRun: o.dryRun, Sink: &p.notes,
 		Tool: "runbook test", Host: set.Host.Clock().Hostname, ID: "test",
 		Kept: func(step string, v starlark.Value) { p.values[step] = v; p.order = append(p.order, step) },
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.params)) {
+		if _, ok := recipe.Param(name); !ok {
+			var names []string
+			for _, p := range recipe.Params {
+				names = append(names, p.Name)
+			}
+			return nil, fmt.Errorf("%s has no parameter %s%s", recipe.Name, name, didYouMean(engine.Nearest(name, names)))
+		}
 	}
 	for _, w := range o.bare {
 		if p, ok := recipe.Param(w); ok && p.Kind == engine.KindBool {

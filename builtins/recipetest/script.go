@@ -142,6 +142,9 @@ func (s *suite) test(ctx context.Context, fn *starlark.Function) (res Result) {
 	}
 	at := s.tests.Explain(err)
 	res = Result{Outcome: Error, Message: at.Error(), Detail: at.Detail()}
+	if strings.HasSuffix(at.Msg, ": only inside a step") {
+		res.Detail += "\nhint: give it a machine: call(lambda: …, WORLD)"
+	}
 	var wrong *mismatch
 	if errors.As(err, &wrong) {
 		res.Outcome = Failed

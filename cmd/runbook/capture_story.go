@@ -238,7 +238,7 @@ func (l listening) artefact(name string) (string, error) {
 
 // keepReads saves what a run read of the processes that it looked into or spoke
 // of, beside its record.
-func keepReads(r *probe.Recorder, seen *subjects, out event.Sink) error {
+func keepReads(r *probe.Recorder, own map[int]bool, seen *subjects, out event.Sink) error {
 	k, ok := out.(keeper)
 	if !ok {
 		return nil
@@ -249,7 +249,7 @@ func keepReads(r *probe.Recorder, seen *subjects, out event.Sink) error {
 	}
 	meta := probe.SnapshotMeta{Tool: tool(), Trees: seen.trees}
 	touched := r.Snapshot(meta, func(int) bool { return true }).Touched()
-	keep := func(pid int) bool { return touched[pid] || seen.pids[pid] }
+	keep := func(pid int) bool { return touched[pid] && !own[pid] || seen.pids[pid] }
 	_, err = writeNew(path, nil, func(w io.Writer) error { return r.Save(w, meta, keep) })
 	if err != nil {
 		return fmt.Errorf("keep what was read: %w", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runbook/builtins"
+	"runbook/builtins/recipetest"
 	"runbook/engine"
 	"runbook/engine/markdown"
 )
@@ -19,12 +20,13 @@ func (d *door) docsVerb() *cobra.Command {
 	var raw bool
 	var l looks
 	cmd := &cobra.Command{
-		Use:   "docs [RECIPE | builtins]",
+		Use:   "docs [RECIPE | builtins | testing]",
 		Short: "Read the guidance of a recipe, offline",
 		Long:  "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
   runbook docs builtins           what a recipe can call
+  runbook docs testing            how to test one
   runbook docs wedged-actor --markdown > triage.md`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: d.completeDocs,
@@ -39,6 +41,8 @@ func (d *door) docsVerb() *cobra.Command {
 				text, err = d.docsIndex()
 			case args[0] == "builtins":
 				text = builtins.Reference(builtins.Table(builtins.Options{}))
+			case args[0] == "testing":
+				text = recipetest.Guide
 			default:
 				text, err = d.docsOf(args[0])
 			}
@@ -86,7 +90,7 @@ func (d *door) docsIndex() (string, error) {
 			fmt.Fprintf(&b, "- `runbook docs %s`: %s\n", r.Name, cmp.Or(r.Summary, r.Title))
 		}
 	}
-	b.WriteString("- `runbook docs builtins`: what a recipe can call\n")
+	b.WriteString("- `runbook docs builtins`: what a recipe can call\n- `runbook docs testing`: how to test one\n")
 	return b.String(), nil
 }
 

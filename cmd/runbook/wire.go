@@ -172,9 +172,9 @@ func (b *bench) run(ctx context.Context, j job, out event.Sink, ask asker) (even
 	if !j.KeepReads {
 		return b.runOn(ctx, host, j, out, ask)
 	}
-	recorder, seen := probe.NewRecorder(host), newSubjects()
+	recorder, seen, own := probe.NewRecorder(host), newSubjects(), probe.Ourselves(ctx, host)
 	f, err := b.runOn(ctx, recorder, j, listening{out, seen}, ask)
-	return f, errors.Join(err, keepReads(recorder, seen, out))
+	return f, errors.Join(err, keepReads(recorder, own, seen, out))
 }
 
 // runOn is run on a host that the caller holds: capture listens to it.
