@@ -50,13 +50,16 @@ func TestReadme(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(repo, ".runbook/feed-stalled.star"), []byte(recipe), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.WriteFile(filepath.Join(repo, ".runbook/feed-stalled_test.txtar"), []byte(fenced(t, page, "txtar")), 0o644); err != nil {
+			t.Fatal(err)
+		}
 		feed := &exec.Cmd{Path: "/bin/sleep", Args: []string{"datad.kraken", "600"}} // whom the recipe looks at
 		if err := feed.Start(); err != nil {
 			t.Skipf("no process to look at: %v", err)
 		}
 		t.Cleanup(func() { _ = feed.Process.Kill(); _ = feed.Wait() })
 		commands := regexp.MustCompile(`(?m)^runbook (.*feed-stalled.*)$`).FindAllStringSubmatch(page, -1)
-		if len(commands) < 2 {
+		if len(commands) < 3 {
 			t.Fatalf("README runs the recipe %d times", len(commands))
 		}
 		for _, c := range commands {
