@@ -26,7 +26,7 @@ func (f File) Title() string {
 	switch {
 	case f.Story:
 		return f.Recipe + "/" + strings.TrimSuffix(base, ".txtar")
-	case filepath.Base(f.Dir) == "..":
+	case filepath.Clean(f.Dir) != filepath.Dir(f.Path):
 		return "lib/" + strings.TrimSuffix(base, "_test.star")
 	}
 	return strings.TrimSuffix(base, "_test.star")
