@@ -33,6 +33,7 @@ import (
 	"regexp"
 	"time"
 
+	"runbook/builtins/stage"
 	"runbook/engine"
 )
 
@@ -76,6 +77,17 @@ func New(roots ...engine.Root) *Runner {
 		roots[i].Trusted = true
 	}
 	return &Runner{roots: roots, parsed: engine.NewParsed()}
+}
+
+// CountAll loads every recipe, so that the lines of one without tests are counted,
+// too: as not run.
+func (r *Runner) CountAll(ctx context.Context) error {
+	nothing, err := stage.New(stage.Scene{})
+	if err != nil {
+		return err
+	}
+	_, err = r.library(nothing.Builtins).List(ctx)
+	return err
 }
 
 // deadline is for one test. It does not wait for anything: this is for one that

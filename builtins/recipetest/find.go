@@ -1,6 +1,7 @@
 package recipetest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,6 +25,8 @@ type File struct {
 func (f File) Title() string {
 	base := filepath.Base(f.Path)
 	switch {
+	case f.Story && strings.HasSuffix(base, "_test.txtar"):
+		return f.Recipe
 	case f.Story:
 		return f.Recipe + "/" + strings.TrimSuffix(base, ".txtar")
 	case filepath.Clean(f.Dir) != filepath.Dir(f.Path):
@@ -94,7 +97,9 @@ func those(patterns ...string) []File {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(found, func(a, b File) int {
+		return cmp.Or(strings.Compare(a.Title(), b.Title()), strings.Compare(a.Path, b.Path))
+	})
 	return slices.CompactFunc(found, func(a, b File) bool { return a.Path == b.Path })
 }
 

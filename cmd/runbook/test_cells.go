@@ -46,6 +46,9 @@ func (t testRunners) test(ctx context.Context, o testOrder) (tested, error) {
 		}
 		if o.Cover {
 			r.Cover = &engine.Cover{}
+			if err := r.CountAll(ctx); err != nil {
+				return tested{}, err
+			}
 		}
 		t[o.File.Dir] = r
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"runbook/builtins/probe"
 	"runbook/builtins/recipetest"
 	"runbook/engine"
@@ -171,20 +173,26 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// cover is a table of files: how many lines ran, and which did not.
+// cover is a table of files: how many lines ran, and which did not, as far as
+// there is room. The LCOV file has them all.
 func (t *testLines) cover(files []engine.FileCover) {
-	wide := len("all")
+	const head = "lines in steps and functions"
+	wide := len(head)
 	for _, f := range files {
 		wide = max(wide, len(f.File))
 	}
-	fmt.Fprintf(t.w, "\n%-*s  %5s  %5s  %4s  not run\n", wide, "lines in steps and functions", "lines", "run", "")
+	fmt.Fprintf(t.w, "\n%-*s  %5s  %5s  %4s  not run\n", wide, head, "lines", "run", "")
 	lines, run := 0, 0
 	for _, f := range files {
 		of, did, missing := countLines(f)
+		if of == 0 {
+			continue // names alone
+		}
 		lines, run = lines+of, run+did
-		fmt.Fprintln(t.w, strings.TrimRight(fmt.Sprintf("%-*s  %5d  %5d  %s  %s", max(wide, 28), f.File, of, did, percent(did, of), ranges(missing)), " "))
+		row := fmt.Sprintf("%-*s  %5d  %5d  %s  %s", wide, f.File, of, did, percent(did, of), ranges(missing))
+		fmt.Fprintln(t.w, strings.TrimRight(ansi.Truncate(row, max(t.width, wide+24), "…"), " "))
 	}
-	fmt.Fprintf(t.w, "%-*s  %5d  %5d  %s\n", max(wide, 28), "all", lines, run, percent(run, lines))
+	fmt.Fprintf(t.w, "%-*s  %5d  %5d  %s\n", wide, "all", lines, run, percent(run, lines))
 	t.w.Flush()
 }
 
