@@ -30,6 +30,8 @@ type Root struct {
 	Dir      string // on disk; "" when embedded
 	Trusted  bool   // the user's own: naming a recipe grants the `run` it declares
 	Embedded bool   // ships with the tool: the second place where load("lib/…") looks
+	Pack     string // its name, as in load("@name//…"); "" = it is none
+	Refused  error  // why nothing of it may be read; nil = it may
 }
 
 // shown is the name of a file in positions: what a person can open.
@@ -140,6 +142,10 @@ func (l *Library) Places() ([]Place, error) {
 	at := map[string]int{}
 	for i := range l.Roots {
 		r := &l.Roots[i]
+		if r.Refused != nil {
+			failed = errors.Join(failed, r.Refused)
+			continue
+		}
 		entries, err := fs.ReadDir(r.FS, ".")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failed = errors.Join(failed, fmt.Errorf("recipes of %s: %w", r.Name, err))

@@ -60,7 +60,8 @@ type module struct {
 	shown    string
 	source   string
 	doc      string
-	parent   *module // whose load() asked for it first
+	parent   *module   // whose load() asked for it first
+	loads    []*module // in the order of its load()s
 	globals  starlark.StringDict
 	declared *declaration // by recipe(…); nil when it is only loaded
 	syntax   *syntax.File
@@ -106,7 +107,7 @@ func (l *loader) recipe(ctx context.Context, place Place) (*Recipe, error) {
 	r := &Recipe{
 		Name: place.Name, Title: heading(m.doc), Doc: m.doc,
 		Summary: d.summary, Tags: d.tags, Params: d.params, Steps: d.steps,
-		Origin: place.Origin(), Path: m.path, Digest: "sha256:" + hex.EncodeToString(sum[:]), Source: m.source,
+		Origin: place.Origin(), Path: m.path, Digest: "sha256:" + hex.EncodeToString(sum[:]), Content: m.content(), Source: m.source,
 		Pos: d.pos, Embedded: m.root.Embedded, Trusted: m.root.Trusted || m.root.Embedded, Shadows: place.Shadows,
 		sources: maps.Clone(l.sources), // l goes on to other files
 	}
@@ -207,6 +208,7 @@ func (l *loader) exec(ctx context.Context, m *module) error {
 			if err != nil {
 				return nil, err
 			}
+			m.loads = append(m.loads, got)
 			return got.globals, nil
 		},
 	}

@@ -10,11 +10,23 @@ import (
 )
 
 // find is where the file lies that load(name) in another means: "lib/x.star" in
-// the root of the loading file, then in the embedded one; "./x.star" beside it.
+// the root of the loading file, then in the embedded one; "./x.star" beside it;
+// "@pack//x.star" in the pack of that name.
 func (l *loader) find(from moduleKey, name string) (moduleKey, error) {
 	var roots []*Root
 	var file string
 	switch {
+	case strings.HasPrefix(name, "@"):
+		pack, rest, ok := strings.Cut(name[1:], "//")
+		if !ok || rest == "" {
+			return moduleKey{}, errors.New(`want "@pack//x.star" for a file of a pack`)
+		}
+		root, err := l.lib.pack(pack)
+		if err != nil {
+			return moduleKey{}, err
+		}
+		file = path.Clean(rest)
+		roots = []*Root{root}
 	case strings.HasPrefix(name, "./"):
 		file = path.Join(path.Dir(from.path), name)
 		roots = []*Root{from.root}
@@ -27,7 +39,7 @@ func (l *loader) find(from moduleKey, name string) (moduleKey, error) {
 			}
 		}
 	default:
-		return moduleKey{}, errors.New(`want "./x.star" for a file beside this one, or "lib/x.star"`)
+		return moduleKey{}, errors.New(`want "./x.star" for a file beside this one, "lib/x.star", or "@pack//x.star"`)
 	}
 	if !fs.ValidPath(file) || file == "." {
 		return moduleKey{}, errors.New("leads out of the recipes' directory")
@@ -40,6 +52,24 @@ func (l *loader) find(from moduleKey, name string) (moduleKey, error) {
 		looked = append(looked, r.place(file))
 	}
 	return moduleKey{}, fmt.Errorf("no such file: looked at %s%s", strings.Join(looked, ", "), l.didYouMean(roots, file))
+}
+
+// pack is the root of the pack of that name, unless nothing of it may be read.
+func (lib *Library) pack(name string) (*Root, error) {
+	var names []string
+	for i := range lib.Roots {
+		switch r := &lib.Roots[i]; {
+		case r.Pack == "":
+		case r.Pack == name:
+			return r, r.Refused
+		default:
+			names = append(names, r.Pack)
+		}
+	}
+	if n := Nearest(name, names); n != "" {
+		return nil, fmt.Errorf("no pack %q here (did you mean @%s?)", name, n)
+	}
+	return nil, fmt.Errorf("no pack %q here: runbook pack add GIT-URL", name)
 }
 
 func (r *Root) place(file string) string {

@@ -21,6 +21,7 @@ type Recipe struct {
 	Origin   string // "embedded", or the path it was read from
 	Path     string // of the file within its root: "wedged-actor.star"
 	Digest   string // "sha256:…" of Source
+	Content  string // "h1:…" of Source and of all that it loads but what ships with the tool: who trusts this trusts no more
 	Source   string
 	Pos      string // where recipe(…) was called
 	Embedded bool
