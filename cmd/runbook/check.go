@@ -92,8 +92,8 @@ func starFiles(args []string) ([]string, error) {
 			switch {
 			case err != nil:
 				return err
-			case e.IsDir() && path != arg && strings.HasPrefix(e.Name(), "."):
-				return fs.SkipDir
+			case e.IsDir() && path != arg && (strings.HasPrefix(e.Name(), ".") || e.Name() == "vendor"):
+				return fs.SkipDir // copies of packs are not ours to repair
 			case e.Type().IsRegular() && strings.HasSuffix(path, ".star"):
 				files = append(files, path)
 			}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
@@ -106,29 +104,4 @@ func (d *door) fmtShow(name, source, out string) {
 	}
 	d.code = max(d.code, exitFound)
 	fmt.Fprint(d.stdout(), printable(udiff.Unified(name, name+" (laid out)", source, out)))
-}
-
-// replaceFile puts a new text in the place of a file, as a whole or not at all.
-// A link stays one: the file that it leads to is replaced.
-func replaceFile(name string, text []byte, mode os.FileMode) (err error) {
-	real, err := filepath.EvalSymlinks(name)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(real), "."+filepath.Base(real)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", name, err)
-		}
-	}()
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), real)
 }

@@ -50,6 +50,8 @@ func journalDir() string {
 type root struct {
 	Dir     string // "" = what ships with the binary
 	Trusted bool   // the user's own
+	Pack    string // the name of a pack; "" = it is none
+	Refused string // why nothing of it may be read; "" = it may
 }
 
 // recipeRoots lists where recipes come from, the winner first. ignored is a
@@ -72,7 +74,7 @@ func recipeRoots(cwd string) (roots []root, ignored []string) {
 			}
 		}
 	}
-	return append(roots, root{}), ignored
+	return append(append(roots, packRoots(roots)...), root{}), ignored
 }
 
 // nearestRunbookDir looks for .runbook in dir and upwards. why says for what

@@ -139,7 +139,7 @@ looks at the machine, names the cause, says what it means and what to do.`,
 	})
 	cmd.AddCommand(
 		d.runVerb(), d.listVerb(), d.docsVerb(), d.newVerb(), d.checkVerb(), d.fmtVerb(), d.testVerb(), d.captureVerb(),
-		d.replayVerb(), d.historyVerb(), d.recoverVerb(), d.trustVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
+		d.replayVerb(), d.historyVerb(), d.recoverVerb(), d.trustVerb(), d.packVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
 	)
 	for _, c := range cmd.Commands() {
 		c.Args = surplus(c.Args)

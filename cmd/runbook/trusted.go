@@ -93,19 +93,3 @@ func (t *trusted) write() error {
 	}
 	return nil
 }
-
-// replaceFile writes a file whole or not at all: who reads it meanwhile, or
-// after a crash, sees the old one or the new one.
-func replaceFile(name string, content []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails when all went well
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
-}

@@ -97,11 +97,16 @@ func newBench(roots []root) *bench {
 func libraryRoots(roots []root) []engine.Root {
 	var out []engine.Root
 	for _, r := range roots {
-		if r.Dir == "" {
+		switch {
+		case r.Refused != "":
+			out = append(out, engine.Root{Name: "@" + r.Pack, Pack: r.Pack, Refused: errors.New(r.Refused)})
+		case r.Pack != "":
+			out = append(out, engine.Root{Name: "@" + r.Pack, FS: os.DirFS(r.Dir), Dir: r.Dir, Pack: r.Pack})
+		case r.Dir == "":
 			out = append(out, engine.Root{Name: "embedded", FS: recipes.FS, Embedded: true, Trusted: true})
-			continue
+		default:
+			out = append(out, engine.Root{Name: shortPath(r.Dir), FS: os.DirFS(r.Dir), Dir: r.Dir, Trusted: r.Trusted})
 		}
-		out = append(out, engine.Root{Name: shortPath(r.Dir), FS: os.DirFS(r.Dir), Dir: r.Dir, Trusted: r.Trusted})
 	}
 	return out
 }
