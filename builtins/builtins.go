@@ -13,6 +13,8 @@ package builtins
 import (
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"sync"
 
 	"go.starlark.net/starlark"
@@ -28,12 +30,13 @@ type Options struct {
 	// Journals is the directory for notes of what must be put back, see
 	// probe.Journal; "" = none.
 	Journals string
+	Stdin    io.Reader // what "-" stands for where logs are named; nil: nothing
 }
 
 // Table is every builtin, in the order of the reference. Make one table a run:
 // it remembers what the run could not read and which trees it met.
 func Table(o Options) []engine.Builtin {
-	w := &world{host: o.Host, journals: o.Journals, seen: map[probe.Coverage]bool{}, sheds: map[string]*probe.GitWorktree{}}
+	w := &world{host: o.Host, journals: o.Journals, seen: map[probe.Coverage]bool{}, sheds: map[string]*probe.GitWorktree{}, logFiles: probe.Logs{Stdin: o.Stdin}}
 	return append([]engine.Builtin{
 		w.ps(),
 		w.threads(),
@@ -65,13 +68,14 @@ func Table(o Options) []engine.Builtin {
 		w.findings(),
 		w.read(),
 		w.junit(),
-	}, append(w.gitTable(), statsTable()...)...)
+	}, slices.Concat(w.logsTable(), w.gitTable(), statsTable())...)
 }
 
 // world is what the builtins of one run share.
 type world struct {
 	host     probe.Host
 	journals string
+	logFiles probe.Logs
 
 	mu    sync.Mutex
 	rows  []probe.Coverage // what was read and what could not be, so far, equal rows once

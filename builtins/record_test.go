@@ -199,6 +199,7 @@ func samples() map[string][]starlark.Value {
 func TestFieldsAreWhatTheReferenceSays(t *testing.T) {
 	all := samples()
 	maps.Copy(all, loggingSamples())
+	maps.Copy(all, logSamples())
 	for _, d := range Types() {
 		values := all[d.Name]
 		if len(values) == 0 {

@@ -43,7 +43,7 @@ func needles(re *regexp.Regexp) [][]byte {
 	if err != nil {
 		return nil
 	}
-	texts, ok := required(tree.Simplify())
+	texts, ok := requiredTexts(tree.Simplify(), false)
 	if !ok {
 		return nil
 	}
@@ -70,49 +70,4 @@ func longestWord(t string) string {
 		}
 	}
 	return longest
-}
-
-func required(re *syntax.Regexp) ([]string, bool) {
-	switch re.Op {
-	case syntax.OpLiteral:
-		if re.Flags&syntax.FoldCase != 0 {
-			return nil, false
-		}
-		return []string{string(re.Rune)}, true
-	case syntax.OpCapture, syntax.OpPlus:
-		return required(re.Sub[0])
-	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return required(re.Sub[0])
-		}
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			texts, ok := required(sub)
-			if !ok {
-				return nil, false
-			}
-			all = append(all, texts...)
-		}
-		return all, true
-	case syntax.OpConcat: // the part whose shortest text is longest says most
-		var best []string
-		for _, sub := range re.Sub {
-			if texts, ok := required(sub); ok && shortest(texts) > shortest(best) {
-				best = texts
-			}
-		}
-		return best, best != nil
-	}
-	return nil, false
-}
-
-func shortest(texts []string) int {
-	n := 0
-	for i, t := range texts {
-		if i == 0 || len(t) < n {
-			n = len(t)
-		}
-	}
-	return n
 }

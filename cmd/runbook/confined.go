@@ -94,7 +94,7 @@ func serve(in io.Reader, out io.Writer) int {
 		var err error
 		switch {
 		case o.Roots != nil:
-			b = newBench(o.Roots)
+			b = benchAt(o.Roots, nil)
 			continue
 		case b == nil:
 			return exitUsage

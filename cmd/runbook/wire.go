@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,8 +90,14 @@ type bench struct {
 }
 
 func newBench(roots []root) *bench {
+	return benchAt(roots, os.Stdin)
+}
+
+// benchAt is newBench where stdin is not a person's: in a cell, orders come in
+// there, and a recipe must not read them.
+func benchAt(roots []root, stdin io.Reader) *bench {
 	b := &bench{host: &lateHost{}}
-	b.library = engine.Library{Roots: libraryRoots(roots), Builtins: builtins.Table(builtins.Options{Host: b.host, Journals: journalDir()})}
+	b.library = engine.Library{Roots: libraryRoots(roots), Builtins: builtins.Table(builtins.Options{Host: b.host, Journals: journalDir(), Stdin: stdin})}
 	return b
 }
 
