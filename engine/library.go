@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"go.starlark.net/starlark"
 )
 
 // Library is where recipes are looked for: its roots, first one first.
@@ -185,6 +187,26 @@ func (l *Library) Find(ctx context.Context, name string) (*Recipe, error) {
 // touched: words of Go that look or act refuse outside a step.
 func (l *Library) Load(ctx context.Context, place Place) (*Recipe, error) {
 	return newLoader(l).recipe(ctx, place)
+}
+
+// Page is the text that an embedded file holds as PAGE: guidance that is made
+// of the data beside it. Errors: the file is not there, does not load, or has
+// no such text.
+func (l *Library) Page(ctx context.Context, file string) (string, error) {
+	for i := range l.Roots {
+		r := &l.Roots[i]
+		if !r.Embedded {
+			continue
+		}
+		m, err := newLoader(l).open(ctx, Place{Name: file, Root: r, Path: file})
+		if err != nil {
+			return "", err
+		}
+		if text, ok := starlark.AsString(m.globals["PAGE"]); ok {
+			return text, nil
+		}
+	}
+	return "", fmt.Errorf("%s: holds no PAGE", file)
 }
 
 // Entry is a recipe of the library, or why it could not be loaded.

@@ -154,7 +154,6 @@ func (s *logSource) close() {
 type leavable struct {
 	ctx context.Context
 	in  io.Reader
-
 	buf []byte
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,13 +21,14 @@ func (d *door) docsVerb() *cobra.Command {
 	var raw bool
 	var l looks
 	cmd := &cobra.Command{
-		Use:   "docs [RECIPE | builtins | testing]",
+		Use:   "docs [RECIPE | builtins | testing | gotchas]",
 		Short: "Read the guidance of a recipe, offline",
 		Long:  "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
   runbook docs builtins           what a recipe can call
   runbook docs testing            how to test one
+  runbook docs gotchas            what was met before, and what it meant
   runbook docs wedged-actor --markdown > triage.md`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: d.completeDocs,
@@ -43,6 +45,8 @@ func (d *door) docsVerb() *cobra.Command {
 				text = builtins.Reference(builtins.Table(builtins.Options{}))
 			case args[0] == "testing":
 				text = recipetest.Guide
+			case args[0] == "gotchas":
+				text, err = newBench([]root{{}}).library.Page(context.Background(), "lib/gotchas.star")
 			default:
 				text, err = d.docsOf(args[0])
 			}
@@ -90,7 +94,7 @@ func (d *door) docsIndex() (string, error) {
 			fmt.Fprintf(&b, "- `runbook docs %s`: %s\n", r.Name, cmp.Or(r.Summary, r.Title))
 		}
 	}
-	b.WriteString("- `runbook docs builtins`: what a recipe can call\n- `runbook docs testing`: how to test one\n")
+	b.WriteString("- `runbook docs builtins`: what a recipe can call\n- `runbook docs testing`: how to test one\n- `runbook docs gotchas`: what was met before, and what it meant\n")
 	return b.String(), nil
 }
 
