@@ -34,7 +34,7 @@ func (w *world) logsFind() engine.Builtin {
 		},
 		Returns: "logscan; its `hits` are in the order of patterns",
 		Errors:  whyNoLogs,
-		Example: `logs.find(paths, [regexp("Traceback")]).hits[0].count`,
+		Example: `logs.find(["x.log"], [regexp("Traceback")]).hits[0].count`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var paths pathList
 			var patterns patternList
@@ -70,7 +70,7 @@ func (w *world) logsExchanges() engine.Builtin {
 		},
 		Returns: "exchange",
 		Errors:  whyNoLogs + "; the query pattern has no group",
-		Example: `logs.exchanges(paths, query = r"query (?P<key>\S+)", response = "result").lanes`,
+		Example: `logs.exchanges(["x.log"], query = r"query (?P<key>\S+)", response = "result").lanes`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var paths pathList
 			var query, response, giveUp pattern
@@ -106,7 +106,7 @@ func (w *world) logsLearn() engine.Builtin {
 		},
 		Returns: "learning; its `pairs` are [] when no word of a query came again in a response",
 		Errors:  whyNoLogs,
-		Example: `logs.learn(paths, asks = r"\bquery\b", answers = r"\bresult\b").pairs`,
+		Example: `logs.learn(["x.log"], asks = r"\bquery\b", answers = r"\bresult\b").pairs`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var paths pathList
 			var asks, answers pattern
@@ -141,7 +141,7 @@ func (w *world) logsRecords() engine.Builtin {
 		},
 		Returns: "logrecords",
 		Errors:  whyNoLogs,
-		Example: `[g for g in logs.records(paths).groups if g.bare]`,
+		Example: `[g for g in logs.records(["x.log"]).groups if g.bare]`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var paths pathList
 			var also patternList
