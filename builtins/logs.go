@@ -34,7 +34,7 @@ func (w *world) logsFind() engine.Builtin {
 		},
 		Returns: "logscan; its `hits` are in the order of patterns",
 		Errors:  whyNoLogs,
-		Example: `logs.find(["x.log"], [regexp("Traceback")]).hits[0].count`,
+		Example: `logs.find(["x.log"], ["Traceback"]).hits[0].count`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var paths pathList
 			var patterns patternList
