@@ -68,6 +68,7 @@ func Table(o Options) []engine.Builtin {
 		w.findings(),
 		w.read(),
 		w.junit(),
+		w.pysource(),
 	}, slices.Concat(w.logsTable(), w.gitTable(), statsTable())...)
 }
 

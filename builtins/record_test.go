@@ -200,6 +200,7 @@ func TestFieldsAreWhatTheReferenceSays(t *testing.T) {
 	all := samples()
 	maps.Copy(all, loggingSamples())
 	maps.Copy(all, logSamples())
+	maps.Copy(all, sourceSamples())
 	for _, d := range Types() {
 		values := all[d.Name]
 		if len(values) == 0 {

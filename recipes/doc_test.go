@@ -53,6 +53,9 @@ var lore = []claim{
 	{"attribution/rates", "rates of several runs, no single shot", "regression-attribution", "sides", []string{"3 against 3", "p = 0.10"}, []string{"runs", "until-sure"}},
 
 	{"stale/mismatch", "a reply that is for an earlier question", "stale-ipc", "replies", []string{"gets its reply"}, []string{"logs"}},
+	{"stale/source", "search the endpoint for timeouts around proxied calls", "stale-ipc", "sources", []string{"move_on_(after|at)", "fail_(after|at)", "awaited call on a proxy"}, []string{"source"}},
+	{"stale/cause", "a channel that is shared, without ids, and a caller that is cancelled", "stale-ipc", "correlation", []string{"leaves its answer in the channel"}, nil},
+	{"stale/cure", "ids, never just a lock", "stale-ipc", "correlation", []string{"`mid`", "a lock is none"}, nil},
 
 	{"logging/symptom", "records that come twice, or bare", "logging-chain", "prints", []string{"**twice**", "**bare**"}, []string{"logger", "import"}},
 	{"logging/walk", "from the logger up, with level, handlers and propagate", "logging-chain", "chain", []string{"while l:", "print(l.name, l.level, l.handlers, l.propagate)", "l = l.parent"}, []string{"call", "python"}},

@@ -77,7 +77,7 @@ func New(s Scene) (*Set, error) {
 	for i := range set.Builtins {
 		b := &set.Builtins[i]
 		set.fence(b, s.Files)
-		if b.Effect == engine.Run || b.Effect == engine.Write && b.Name != "junit" { // which the fence keeps in
+		if b.Effect == engine.Run && b.Name != "pysource" || b.Effect == engine.Write && b.Name != "junit" { // which the fence keeps in; where nothing can be run, pysource runs nothing
 			refuse(b)
 		}
 	}
@@ -162,14 +162,14 @@ func refuse(b *engine.Builtin) {
 
 // fence keeps the words that read or write a file within the files of the test.
 func (s *Set) fence(b *engine.Builtin, files string) {
-	at := slices.IndexFunc(b.Params, func(a engine.Arg) bool { return a.Name == "path" })
+	at := slices.IndexFunc(b.Params, func(a engine.Arg) bool { return a.Name == "path" || a.Name == "paths" })
 	if at < 0 {
 		return
 	}
 	do := b.Func
 	b.Func = func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		given := bind(b, args, kwargs)
-		if path, ok := starlark.AsString(given["path"]); ok {
+		for _, path := range pathsOf(given[b.Params[at].Name]) {
 			rel, err := filepath.Rel(cmp.Or(files, os.DevNull), path)
 			if err != nil || !filepath.IsLocal(rel) {
 				return nil, fmt.Errorf("%s %s: a test has no files but its own: DIR/%s", call.Name, path, filepath.Base(path))
@@ -177,6 +177,20 @@ func (s *Set) fence(b *engine.Builtin, files string) {
 		}
 		return do(call, args, kwargs)
 	}
+}
+
+// pathsOf are the texts of an argument that is one, or a list of them.
+func pathsOf(v starlark.Value) []string {
+	if path, ok := starlark.AsString(v); ok {
+		return []string{path}
+	}
+	var out []string
+	if list, ok := v.(starlark.Iterable); ok {
+		for x := range starlark.Elements(list) {
+			out = append(out, pathsOf(x)...)
+		}
+	}
+	return out
 }
 
 // bind gives the arguments of a call their names.

@@ -50,7 +50,7 @@ func TestNothingActsUnlessItIsPlayed(t *testing.T) {
 		t.Error("the machine of a test can act")
 	}
 	for _, b := range set.Builtins {
-		if b.Effect != engine.Run && b.Effect != engine.Write || b.Name == "junit" { // see TestMessages of recipetest; pkill asks Act
+		if b.Effect != engine.Run && b.Effect != engine.Write || b.Name == "junit" || b.Name == "pysource" { // see TestMessages of recipetest; pkill and pysource ask Act
 			continue
 		}
 		_, err := b.Func(&engine.Call{Context: t.Context(), Name: b.Name}, nil, nil)

@@ -1,0 +1,275 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"runbook/builtins/pysource"
+)
+
+// PySourceRun says which Python sources are read, and for what.
+type PySourceRun struct {
+	Paths []string // files, and directories to search
+	Names pysource.Names
+	// Python is the interpreter whose own ast reads them, as in PythonRun.
+	Python string
+	// Builtin has our own parser read them all: nothing is run.
+	Builtin bool
+	Timeout time.Duration // of the interpreter; 0 = one minute
+	// Progress hears how many files were read, now and then; nil = nobody.
+	Progress func(files int)
+}
+
+// PySources is what sources say.
+type PySources struct {
+	Files  int // that were read
+	Parsed int // of these, those that have async functions: the others cannot be of interest
+	Bytes  int
+	// Reader is who read them: "ast of Python 3.11.7 (/usr/bin/python3)", or
+	// "built-in parser"; Why it was that one.
+	Reader string
+	Why    string
+	ByAst  bool
+	// Scopes are those in which something may be cancelled, in the order of the files.
+	Scopes   []pysource.Scope
+	Problems []PyProblem // files that could not be read, in their order
+}
+
+// PyProblem is a file, or a part of one, that was not read.
+type PyProblem struct {
+	Path         string
+	Line, Column int    // 0 = the file as a whole
+	Kind         string // unreadable, binary, too-large, encoding, syntax; not-covered: our own parser does not understand it
+	Text         string
+}
+
+// ReadPySources reads sources and joins what they say. Both readers give the
+// same trees; Python's own also knows the grammar of its own version. Where it
+// cannot be asked, the built-in parser reads all, and Why says so.
+//
+// Files that have no async function are searched for errors only. A file is
+// read once, also when it is named twice. Errors: a path that is not there,
+// fs.ErrNotExist; ctx's.
+func ReadPySources(ctx context.Context, h Host, r PySourceRun) (PySources, error) {
+	var out PySources
+	files, err := pyFiles(r.Paths)
+	if err != nil {
+		return out, fmt.Errorf("pysource: %w", err)
+	}
+	sources := make([]*pySource, len(files))
+	for i, path := range files {
+		if err := ctx.Err(); err != nil {
+			return out, fmt.Errorf("pysource: %w", err)
+		}
+		if r.Progress != nil && i%100 == 99 {
+			r.Progress(i + 1)
+		}
+		sources[i] = readPySource(path)
+		out.Files++
+		out.Bytes += len(sources[i].text)
+	}
+	abreast(ctx, len(sources), func(_ context.Context, i int) { sources[i].parse() })
+	out.Reader, out.Why = "built-in parser", "asked for"
+	if !r.Builtin {
+		if out.Reader, err = parseByAst(ctx, h, r, sources); err == nil {
+			out.ByAst, out.Why = true, ""
+		} else {
+			out.Reader, out.Why = "built-in parser", strings.TrimPrefix(err.Error(), "python: ")
+		}
+		if err := ctx.Err(); err != nil {
+			return out, fmt.Errorf("pysource: %w", err)
+		}
+	}
+	var trees []pysource.Source
+	lines := map[string]*pySource{}
+	for _, s := range sources {
+		lines[s.path] = s
+		if s.problem != nil {
+			out.Problems = append(out.Problems, *s.problem)
+		}
+		if s.tree != nil && s.async {
+			out.Parsed++
+			trees = append(trees, pysource.Source{Path: s.path, Tree: s.tree})
+		}
+	}
+	out.Scopes = pysource.Join(trees, r.Names)
+	inCharacters(out.Scopes, lines)
+	return out, nil
+}
+
+// pySource is one file on its way.
+type pySource struct {
+	path    string
+	text    []byte // UTF-8
+	async   bool   // it has an async function
+	matters bool   // it has a scope, or sends and receives
+	tree    *pysource.Node
+	problem *PyProblem
+}
+
+// What a file must mention to have a scope, or a round trip.
+var (
+	mentionsScope = []string{"move_on_", "fail_a", "CancelScope", "timeout", "wait_for", "cancel_scope"}
+	mentionsSend  = []string{"send", ".put", ".write", ".publish", ".emit"}
+)
+
+func (s *pySource) parse() {
+	if s.problem != nil {
+		return
+	}
+	has := func(words []string) bool {
+		for _, w := range words {
+			if bytes.Contains(s.text, []byte(w)) {
+				return true
+			}
+		}
+		return false
+	}
+	s.async = bytes.Contains(s.text, []byte("async"))
+	s.matters = s.async && (has(mentionsScope) || has(mentionsSend))
+	tree, err := pysource.Parse(s.text)
+	var wrong *pysource.Error
+	switch {
+	case err == nil:
+		s.tree = tree
+	case errors.As(err, &wrong):
+		s.problem = &PyProblem{Path: s.path, Line: wrong.Line, Column: pysource.Column(s.line(wrong.Line), wrong.Col), Kind: "not-covered", Text: wrong.Text}
+	default:
+		s.problem = &PyProblem{Path: s.path, Kind: "not-covered", Text: err.Error()}
+	}
+}
+
+// line returns the text of a line, counted from 1.
+func (s *pySource) line(n int) string {
+	rest := bytes.TrimPrefix(s.text, []byte("\xef\xbb\xbf"))
+	for range n - 1 {
+		i := bytes.IndexAny(rest, "\r\n")
+		if i < 0 {
+			return ""
+		}
+		if bytes.HasPrefix(rest[i:], []byte("\r\n")) {
+			i++
+		}
+		rest = rest[i+1:]
+	}
+	if i := bytes.IndexAny(rest, "\r\n"); i >= 0 {
+		rest = rest[:i]
+	}
+	return string(rest)
+}
+
+// pyWorkers is how many interpreters read at once, and pyShare what makes
+// another one worth its start, in bytes.
+const (
+	pyWorkers = 2
+	pyShare   = 400 << 10
+)
+
+// parseByAst has the interpreter read what matters, and what our parser did not
+// understand. It returns who that was.
+func parseByAst(ctx context.Context, h Host, r PySourceRun, sources []*pySource) (reader string, err error) {
+	var todo []*pySource
+	size := 0
+	for _, s := range sources {
+		if s.problem == nil && s.matters || s.problem != nil && s.problem.Kind == "not-covered" {
+			todo = append(todo, s)
+			size += len(s.text)
+		}
+	}
+	if len(todo) == 0 {
+		return "", errors.New("no file has anything for it to read")
+	}
+	workers := min(pyWorkers, 1+size/pyShare)
+	parts := make([][]*pySource, workers)
+	for i, s := range todo {
+		parts[i%workers] = append(parts[i%workers], s)
+	}
+	var wg sync.WaitGroup
+	readers, errs := make([]string, workers), make([]error, workers)
+	for i := range parts {
+		wg.Go(func() { readers[i], errs[i] = askAst(ctx, h, r, parts[i]) })
+	}
+	wg.Wait()
+	return readers[0], errors.Join(errs...)
+}
+
+func askAst(ctx context.Context, h Host, r PySourceRun, sources []*pySource) (reader string, err error) {
+	var paths bytes.Buffer
+	for _, s := range sources {
+		paths.WriteString(s.path + "\x00")
+	}
+	timeout := r.Timeout
+	if timeout == 0 {
+		timeout = time.Minute
+	}
+	ran, err := Python(ctx, h, PythonRun{Python: r.Python, Script: pysource.Script, Name: "reduce.py", Stdin: paths.Bytes(), Isolated: true, Timeout: timeout, Grace: time.Second})
+	if err != nil {
+		return "", err
+	}
+	if len(ran.Answers) != len(sources) {
+		return "", fmt.Errorf("%d answers for %d files", len(ran.Answers), len(sources))
+	}
+	for i, raw := range ran.Answers {
+		var a struct {
+			Tree  string
+			Error *struct {
+				Line, Column int
+				Text         string
+			}
+		}
+		if err := json.Unmarshal(raw, &a); err != nil {
+			return "", fmt.Errorf("answer for %s: %w", sources[i].path, err)
+		}
+		s := sources[i]
+		if a.Error != nil {
+			s.tree, s.problem = nil, &PyProblem{Path: s.path, Line: a.Error.Line, Column: a.Error.Column, Kind: "syntax", Text: a.Error.Text}
+			continue
+		}
+		tree, err := pysource.Decode(a.Tree)
+		if err != nil {
+			return "", fmt.Errorf("answer for %s: %w", s.path, err)
+		}
+		s.tree, s.problem = tree, nil
+	}
+	return fmt.Sprintf("ast of Python %s (%s)", ran.Version, ran.Python), nil
+}
+
+// inCharacters turns columns, which count bytes, into ones that count characters
+// from 1, as editors do.
+func inCharacters(scopes []pysource.Scope, sources map[string]*pySource) {
+	done := map[*pysource.Place]bool{}
+	turn := func(p *pysource.Place) {
+		if p == nil || done[p] {
+			return
+		}
+		done[p] = true
+		if s := sources[p.Path]; s != nil {
+			p.Column = pysource.Column(s.line(p.Line), p.Column)
+		}
+	}
+	roundTrips := map[*pysource.RoundTrip]bool{}
+	for i := range scopes {
+		turn(&scopes[i].At)
+		for j := range scopes[i].Calls {
+			c := &scopes[i].Calls[j]
+			turn(&c.At)
+			turn(c.Closes)
+			turn(c.Lock)
+			for k := range c.Via {
+				turn(&c.Via[k])
+			}
+			if e := c.RoundTrip; e != nil && !roundTrips[e] {
+				roundTrips[e] = true
+				for _, p := range []*pysource.Place{&e.At, &e.Send, e.Receive, e.Lock, e.Closes} {
+					turn(p)
+				}
+			}
+		}
+	}
+}
