@@ -148,10 +148,27 @@ func (w *waiting) unsent(p *Pair, s, was *Socket) Edge {
 	if s.PeerPID == 0 {
 		e.HolderText = s.Remote
 	}
-	e.Unchanged = p.Over > 0 && was != nil && was.SendQ == s.SendQ && p.First.armed(s.FD, EPOLLOUT)
+	e.Unchanged = p.Over > 0 && was != nil && was.SendQ == s.SendQ && p.First.armed(s.FD, EPOLLOUT) && !w.takes(s)
 	e.said("has a task blocked sending"+onFD(s.FD)+", "+octets(s.SendQ)+" not taken", p.Over)
 	e.Facts = append(socketFacts(s), Fact{"armed_for_writing", true})
 	return e
+}
+
+// takes reports whether the other end of s was read between the looks. The
+// queue of who sends does not tell: TCP opens its window in large steps, so it
+// stands still for seconds while a slow reader reads on.
+func (w *waiting) takes(s *Socket) bool {
+	q := w.byPID[s.PeerPID]
+	if q == nil {
+		return false
+	}
+	for i := range q.Second.Sockets {
+		if peer := &q.Second.Sockets[i]; peer.FD == s.PeerFD {
+			was := q.socket(peer)
+			return was != nil && Consumed(was, peer) != 0
+		}
+	}
+	return false
 }
 
 // unaccepted: connections wait in the backlog of p's listener. The processes

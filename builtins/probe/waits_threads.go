@@ -99,6 +99,7 @@ func (w *waiting) onSocketCall(p *Pair, t *Thread, e Edge) []Edge {
 		e.Facts = append(e.Facts, socketFacts(s)...)
 		if e.Kind == "send" {
 			e.Bytes = s.SendQ
+			e.Unchanged = e.Unchanged && !w.takes(s)
 		}
 	}
 	if e.Kind == "connect" && e.HolderText == "an unknown peer" {
