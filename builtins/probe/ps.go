@@ -96,6 +96,9 @@ func (s *search) add(ctx context.Context, pid int) *Process {
 	}
 	p, err := s.read(ctx, pid)
 	if err != nil {
+		if !Gone(err) {
+			Cover(ctx, "ps", pid, err, "")
+		}
 		return nil
 	}
 	return p
@@ -292,8 +295,11 @@ func (s *search) addAll(ctx context.Context, pids []int) []int {
 		read[i], unknown[i], failed[i] = readProcess(ctx, s.h, fresh[i])
 	})
 	for i, pid := range fresh {
-		if failed[i] == nil {
+		switch err := failed[i]; {
+		case err == nil:
 			s.found[pid], s.unknown[pid] = &read[i], unknown[i]
+		case !Gone(err):
+			Cover(ctx, "ps", pid, err, "") // it is there, and missing from what we return
 		}
 	}
 	return slices.DeleteFunc(pids, func(pid int) bool { return s.found[pid] == nil })

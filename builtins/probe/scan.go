@@ -26,6 +26,10 @@ func scan(ctx context.Context, h Host, q PSQuery) ([]int, error) {
 			pids = append(pids, pid)
 		}
 	}
+	if h.Clock().Live && !slices.Contains(pids, 1) {
+		// Every namespace has its pid 1: what hides that one hides more.
+		Cover(ctx, "ps", 0, fmt.Errorf("processes of other users: %w", errHidden), Remedy(ctx, h, -1))
+	}
 	if q.All {
 		return pids, nil
 	}
