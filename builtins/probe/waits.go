@@ -122,7 +122,7 @@ func (w *waiting) unread(p *Pair, s, was *Socket) Edge {
 	armed := (p.Second.armed(s.FD, EPOLLIN) && p.Second.loops()) || (p.First.armed(s.FD, EPOLLIN) && p.First.loops())
 	e.HolderArmed = armed && !(e.Unchanged && p.Still())
 	e.said(octets(s.RecvQ)+" unread"+onFD(s.FD), p.Over)
-	e.Facts = append(socketFacts(s), Fact{"armed", armed})
+	e.Facts = append(socketFacts(s), Fact{"armed", p.Second.armed(s.FD, EPOLLIN)}) // as fdinfo says, whoever waits there
 	return e
 }
 
