@@ -21,14 +21,14 @@ func (d *door) docsVerb() *cobra.Command {
 	var raw bool
 	var l looks
 	cmd := &cobra.Command{
-		Use:   "docs [RECIPE | builtins | testing | gotchas]",
+		Use:   "docs [RECIPE|builtins|testing|gotchas]",
 		Short: "Read the guidance of a recipe, offline",
 		Long:  "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
   runbook docs builtins           what a recipe can call
   runbook docs testing            how to test one
-  runbook docs gotchas            what was met before, and what it meant
+  runbook docs gotchas            failures met before
   runbook docs wedged-actor --markdown > triage.md`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: d.completeDocs,
