@@ -65,7 +65,7 @@ func (p Param) Typed() string {
 // named like one: the command line would have two meanings.
 var ReservedFlags = []string{
 	"allow", "color", "deadline", "dry-run", "explain", "fail-on", "from", "help", "json", "jsonl", "keep-reads",
-	"no-input", "no-record", "proc", "record", "refuse-attach", "step", "v", "verbose", "width", "yes",
+	"no-input", "no-record", "proc", "record", "refuse-attach", "sarif", "step", "v", "verbose", "width", "yes",
 }
 
 func isReserved(flag string) bool {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,20 +72,13 @@ func ReadPySources(ctx context.Context, h Host, r PySourceRun) (PySources, error
 			r.Progress(i + 1)
 		}
 		sources[i] = readPySource(path)
+		sources[i].look()
 		out.Files++
 		out.Bytes += len(sources[i].text)
 	}
-	abreast(ctx, len(sources), func(_ context.Context, i int) { sources[i].parse() })
-	out.Reader, out.Why = "built-in parser", "asked for"
-	if !r.Builtin {
-		if out.Reader, err = parseByAst(ctx, h, r, sources); err == nil {
-			out.ByAst, out.Why = true, ""
-		} else {
-			out.Reader, out.Why = "built-in parser", strings.TrimPrefix(err.Error(), "python: ")
-		}
-		if err := ctx.Err(); err != nil {
-			return out, fmt.Errorf("pysource: %w", err)
-		}
+	out.Reader, out.Why, out.ByAst = parsePySources(ctx, h, r, sources)
+	if err := ctx.Err(); err != nil {
+		return out, fmt.Errorf("pysource: %w", err)
 	}
 	var trees []pysource.Source
 	lines := map[string]*pySource{}
@@ -119,10 +113,8 @@ var (
 	mentionsSend  = []string{"send", ".put", ".write", ".publish", ".emit"}
 )
 
-func (s *pySource) parse() {
-	if s.problem != nil {
-		return
-	}
+// look decides what has to be known of a file.
+func (s *pySource) look() {
 	has := func(words []string) bool {
 		for _, w := range words {
 			if bytes.Contains(s.text, []byte(w)) {
@@ -133,11 +125,21 @@ func (s *pySource) parse() {
 	}
 	s.async = bytes.Contains(s.text, []byte("async"))
 	s.matters = s.async && (has(mentionsScope) || has(mentionsSend))
+}
+
+func (s *pySource) isUncovered() bool { return s.problem != nil && s.problem.Kind == "not-covered" }
+
+// parse reads a file with our own parser.
+func (s *pySource) parse() {
+	if s.problem != nil {
+		return
+	}
 	tree, err := pysource.Parse(s.text)
 	var wrong *pysource.Error
 	switch {
-	case err == nil:
+	case err == nil && s.async:
 		s.tree = tree
+	case err == nil:
 	case errors.As(err, &wrong):
 		s.problem = &PyProblem{Path: s.path, Line: wrong.Line, Column: pysource.Column(s.line(wrong.Line), wrong.Col), Kind: "not-covered", Text: wrong.Text}
 	default:
@@ -171,21 +173,54 @@ const (
 	pyShare   = 400 << 10
 )
 
-// parseByAst has the interpreter read what matters, and what our parser did not
-// understand. It returns who that was.
-func parseByAst(ctx context.Context, h Host, r PySourceRun, sources []*pySource) (reader string, err error) {
-	var todo []*pySource
-	size := 0
+// parsePySources has the interpreter read what matters while our own parser
+// reads the rest, in which it looks for errors only; what it does not understand
+// there, the interpreter decides. It returns who read what matters, and why.
+func parsePySources(ctx context.Context, h Host, r PySourceRun, sources []*pySource) (reader, why string, byAst bool) {
+	var theirs, ours []*pySource
 	for _, s := range sources {
-		if s.problem == nil && s.matters || s.problem != nil && s.problem.Kind == "not-covered" {
-			todo = append(todo, s)
-			size += len(s.text)
+		if s.matters && !r.Builtin || s.isUncovered() {
+			theirs = append(theirs, s)
+		} else {
+			ours = append(ours, s)
 		}
 	}
-	if len(todo) == 0 {
-		return "", errors.New("no file has anything for it to read")
+	parse := func(these []*pySource) {
+		abreast(ctx, len(these), func(_ context.Context, i int) { these[i].parse() })
 	}
-	workers := min(pyWorkers, 1+size/pyShare)
+	if r.Builtin {
+		parse(ours)
+		return builtinParser, "asked for", false
+	}
+	var err error
+	var asking sync.WaitGroup
+	if len(theirs) > 0 {
+		asking.Go(func() { reader, err = parseByAst(ctx, h, r, theirs) })
+	}
+	parse(ours)
+	asking.Wait()
+	if unsure := slices.DeleteFunc(ours, func(s *pySource) bool { return !s.isUncovered() }); err == nil && len(unsure) > 0 {
+		reader, err = parseByAst(ctx, h, r, unsure)
+	}
+	switch {
+	case err != nil:
+		parse(theirs)
+		return builtinParser, strings.TrimPrefix(err.Error(), "python: "), false
+	case reader == "":
+		return builtinParser, "no file has anything for an interpreter to read", false
+	}
+	return reader, "", true
+}
+
+const builtinParser = "built-in parser"
+
+// parseByAst has interpreters read files abreast. It returns who that was.
+func parseByAst(ctx context.Context, h Host, r PySourceRun, todo []*pySource) (reader string, err error) {
+	size := 0
+	for _, s := range todo {
+		size += len(s.text)
+	}
+	workers := min(pyWorkers, 1+size/pyShare, len(todo))
 	parts := make([][]*pySource, workers)
 	for i, s := range todo {
 		parts[i%workers] = append(parts[i%workers], s)
@@ -196,7 +231,12 @@ func parseByAst(ctx context.Context, h Host, r PySourceRun, sources []*pySource)
 		wg.Go(func() { readers[i], errs[i] = askAst(ctx, h, r, parts[i]) })
 	}
 	wg.Wait()
-	return readers[0], errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil {
+			return "", err
+		}
+	}
+	return readers[0], nil
 }
 
 func askAst(ctx context.Context, h Host, r PySourceRun, sources []*pySource) (reader string, err error) {

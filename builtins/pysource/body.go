@@ -280,8 +280,13 @@ func (w *walker) call(n *Node, at place, how string) {
 	case kind == "wait_for" && len(n.Kids) > 1:
 		s := &scope{node: n, kind: kind, written: written, fn: w.f}
 		inner = w.enter(s, inner)
-		w.handed(n.Kids[1], inner, "await")
-		w.all(n.Kids[2:], at)
+		for i, a := range n.Kids[1:] {
+			if a.Kind == Kw && a.Text == "fut" || i == 0 && a.Kind != Kw {
+				w.handed(a, inner, "await")
+			} else {
+				w.node(a, at)
+			}
+		}
 		return
 	case name == "shield":
 		inner.scopes, inner.shielded = nil, true

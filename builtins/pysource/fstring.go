@@ -9,7 +9,7 @@ import (
 // fields returns the expressions in an f-string token, in order, those of its
 // format specifications included.
 func fields(t token) []string {
-	body := t.text[t.prefix+t.quote : len(t.text)-t.quote]
+	body := t.inner()
 	raw := strings.ContainsAny(t.text[:t.prefix], "rR")
 	var out []string
 	for i := 0; i < len(body); {
@@ -51,7 +51,7 @@ func field(body string) (n int, out []string) {
 		switch c := body[i]; c {
 		case '"', '\'':
 			// A string within: it ends where the scanner says.
-			s := &scanner{src: []byte(body), at: i, line: 1}
+			s := &scanner{src: []byte(body), whole: body, at: i, line: 1}
 			if s.text(letters(body, i)) != nil {
 				return len(body), out
 			}
@@ -138,7 +138,7 @@ func (p *parser) value() *Node {
 		case bytes.ContainsAny(prefix, "b"):
 			is = false
 		default:
-			plain.WriteString(unescaped(t.text[t.prefix+t.quote:len(t.text)-t.quote], bytes.ContainsAny(prefix, "r")))
+			plain.WriteString(unescaped(t.inner(), bytes.ContainsAny(prefix, "r")))
 		}
 	}
 	if formatted {
@@ -149,7 +149,7 @@ func (p *parser) value() *Node {
 	if !is || !couldBeName(plain.String()) {
 		return nil
 	}
-	return &Node{Kind: Str, Line: first.line, Col: first.col, Text: plain.String()}
+	return &Node{Kind: Str, Line: int(first.line), Col: int(first.col), Text: plain.String()}
 }
 
 // within parses an expression of an f-string. A yield, a starred expression or
@@ -172,7 +172,7 @@ func stand(n *Node, t token) {
 		return
 	}
 	if n.Line > 0 {
-		n.Line, n.Col = t.line, t.col
+		n.Line, n.Col = int(t.line), int(t.col)
 	}
 	for _, k := range n.Kids {
 		stand(k, t)

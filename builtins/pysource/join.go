@@ -111,18 +111,28 @@ func (x *index) callOf(f *function, b *body, s *site) (ScopeCall, bool) {
 	c.Type = t.name
 	canonical := x.canonical(f, s.receiver)
 	isProxy := x.names.Proxies.MatchString
-	c.Named = s.receiver != "" && (isProxy(last(s.receiver)) || isProxy(last(canonical)) || t.name != "" && isProxy(last(t.name)))
+	c.Named = s.receiver != "" && (isProxy(last(s.receiver)) || isProxy(last(canonical)) || isClassName(last(t.name)) && isProxy(last(t.name)))
 	c.RoundTrip, c.Via, c.Known = x.reached(f, s, c.Named, 0, map[*function]bool{})
 	if c.RoundTrip != nil {
 		return c, true
 	}
-	if !c.Named || (sends[s.method] || receives[s.method]) && x.channel(s.receiver) {
+	if !c.Named || isPart(s.method) || (sends[s.method] || receives[s.method]) && x.channel(s.receiver) {
 		return c, false
 	}
 	return c, true
 }
 
-const mostHops = 3
+// isPart reports whether a method sends or receives whatever it is called on: a
+// part of a round trip, or of a stream.
+func isPart(method string) bool {
+	return (sends[method] || receives[method]) && (strings.HasPrefix(method, "send") || strings.HasPrefix(method, "rec") || method == "get_message" || method == "__anext__")
+}
+
+func isClassName(s string) bool { return s != "" && s[0] >= 'A' && s[0] <= 'Z' }
+
+// mostHops is how many helpers lie between a call and its round trip, at most:
+// further away the round trip is somebody else's business.
+const mostHops = 1
 
 // reached follows a call to a round trip: the functions on the way, the one with
 // the round trip last. known is whether the function that is called was found.
@@ -139,6 +149,7 @@ func (x *index) reached(f *function, s *site, named bool, depth int, seen map[*f
 		if depth == mostHops {
 			continue
 		}
+		x.given[g] = x.arguments(f, s, g)
 		for _, inner := range bodyOf(g, x.names).sites {
 			if inner.how == "" || inner.shielded {
 				continue
@@ -149,6 +160,28 @@ func (x *index) reached(f *function, s *site, named bool, depth int, seen map[*f
 		}
 	}
 	return nil, nil, known
+}
+
+// arguments are the types of what a call hands to a function, by parameter.
+func (x *index) arguments(f *function, s *site, g *function) map[string]typed {
+	params := g.order
+	if g.class != nil && s.receiver != "" && len(params) > 0 {
+		params = params[1:] // self
+	}
+	out := map[string]typed{}
+	for i, a := range s.args {
+		name := ""
+		switch {
+		case a.Kind == Kw:
+			name, a = a.Text, first(a)
+		case i < len(params):
+			name = params[i]
+		}
+		if t := x.made(f, a, 0); name != "" && t.class != nil {
+			out[name] = t
+		}
+	}
+	return out
 }
 
 // targets are the functions that a call may mean; several only where a class
@@ -179,7 +212,8 @@ func (x *index) targets(f *function, s *site, named bool) []*function {
 	if g != nil {
 		return []*function{g}
 	}
-	if open && t.class.methods["__getattr__"] == nil {
+	_, isField := t.class.fields[s.method]
+	if isField || strings.HasPrefix(s.method, "__") || open && t.class.methods["__getattr__"] == nil {
 		return nil
 	}
 	// The class has no such method: it passes calls on, by __getattr__, or by
@@ -257,7 +291,7 @@ func (x *index) makes(b bind) bool {
 	switch {
 	case name == "" || borrows[name] || strings.Contains(name, "maybe_") || strings.Contains(name, "cached") || strings.Contains(name, "shared"):
 		return false
-	case b.with || name[0] >= 'A' && name[0] <= 'Z':
+	case b.with || isClassName(name):
 		return true
 	}
 	return slices.ContainsFunc(makes, func(m string) bool { return strings.HasPrefix(strings.TrimLeft(name, "_"), m) })

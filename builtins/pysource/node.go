@@ -15,7 +15,7 @@ const (
 	File   Kind = "file"
 	Name   Kind = "name"   // Text
 	Attr   Kind = "attr"   // Text of the value Kids[0]
-	Call   Kind = "call"   // of Kids[0], with the other kids
+	Call   Kind = "call"   // of Kids[0], with the other kids; an empty group where nothing is left of one
 	Kw     Kind = "kw"     // Text = Kids[0], an argument
 	Await  Kind = "await"  // Kids[0]
 	Cmp    Kind = "cmp"    // of all kids with each other

@@ -137,7 +137,7 @@ func (p *parser) decorated() *Node {
 		return p.class(decos)
 	case p.take("async"):
 		n := p.def(decos, true)
-		n.Line, n.Col = t.line, t.col
+		n.Line, n.Col = int(t.line), int(t.col)
 		return n
 	}
 	return p.def(decos, false)
@@ -156,14 +156,14 @@ func (p *parser) async() []*Node {
 	default:
 		panic(p.invalid())
 	}
-	n.Line, n.Col = t.line, t.col
+	n.Line, n.Col = int(t.line), int(t.col)
 	return []*Node{n}
 }
 
 func (p *parser) def(decos []*Node, async bool) *Node {
 	t := p.tokens[p.at]
 	p.want("def")
-	n := &Node{Kind: Def, Line: t.line, Col: t.col, Text: p.name().text, Kids: decos}
+	n := &Node{Kind: Def, Line: int(t.line), Col: int(t.col), Text: p.name().text, Kids: decos}
 	if async {
 		n.Kind = ADef
 	}
@@ -172,7 +172,7 @@ func (p *parser) def(decos []*Node, async bool) *Node {
 	params, defaults := p.params()
 	n.Kids = append(append(n.Kids, params...), defaults...)
 	if p.take("->") {
-		n.Kids = append(n.Kids, &Node{Kind: Ret, Kids: some(p.expressions())})
+		n.Kids = append(n.Kids, &Node{Kind: Ret, Kids: some(p.annotation())})
 	}
 	n.Kids = append(n.Kids, p.body())
 	return n
@@ -188,7 +188,7 @@ func (p *parser) params() (params, defaults []*Node) {
 			p.take("**")
 			param := &Node{Kind: Param, Text: p.name().text}
 			if p.take(":") {
-				param.Kids = some(p.starred())
+				param.Kids = some(p.annotation())
 			}
 			params = append(params, param)
 			if p.take("=") {
@@ -200,6 +200,39 @@ func (p *parser) params() (params, defaults []*Node) {
 		}
 	}
 	return params, flat(defaults)
+}
+
+// annotation reads a type. One in quotes is read as if it had none, with the
+// place of the text.
+func (p *parser) annotation() *Node {
+	t, next := p.tokens[p.at], p.tokens[min(p.at+1, len(p.tokens)-1)]
+	ends := next.sort == newline || next.sort == op && (next.text == "," || next.text == ")" || next.text == "=" || next.text == ":")
+	if t.sort != text || !ends || strings.ContainsAny(t.text[:t.prefix], "bBfFtT") {
+		return p.plainType()
+	}
+	p.at++
+	written := unescaped(t.inner(), strings.ContainsAny(t.text[:t.prefix], "rR"))
+	if strings.HasPrefix(strings.TrimSpace(written), "*") {
+		return nil
+	}
+	tokens, err := scan([]byte("(" + written + "\n)"))
+	if err != nil {
+		return nil
+	}
+	n, err := (&parser{tokens: tokens, deep: p.deep}).whole()
+	if err != nil {
+		return nil
+	}
+	stand(n, t)
+	return n
+}
+
+// plainType is a type as it stands: *args may have a starred one.
+func (p *parser) plainType() *Node {
+	if p.is("*") {
+		return p.starred()
+	}
+	return p.test()
 }
 
 // typeParams goes past [T: int, *Ts, **P = …].
@@ -223,11 +256,13 @@ func (p *parser) typeParams() {
 func (p *parser) class(decos []*Node) *Node {
 	t := p.tokens[p.at]
 	p.want("class")
-	n := &Node{Kind: Class, Line: t.line, Col: t.col, Text: p.name().text, Kids: decos}
+	n := &Node{Kind: Class, Line: int(t.line), Col: int(t.col), Text: p.name().text, Kids: decos}
 	p.typeParams()
 	if p.take("(") {
-		for _, b := range some(p.arguments()...) {
-			n.Kids = append(n.Kids, &Node{Kind: Base, Kids: flat([]*Node{b})})
+		for _, b := range p.arguments() {
+			if kids := flat([]*Node{b}); len(kids) > 0 {
+				n.Kids = append(n.Kids, &Node{Kind: Base, Kids: kids})
+			}
 		}
 	}
 	n.Kids = append(n.Kids, p.body())
@@ -237,7 +272,7 @@ func (p *parser) class(decos []*Node) *Node {
 func (p *parser) with(async bool) *Node {
 	t := p.tokens[p.at]
 	p.want("with")
-	n := &Node{Kind: With, Line: t.line, Col: t.col}
+	n := &Node{Kind: With, Line: int(t.line), Col: int(t.col)}
 	if async {
 		n.Kind = AWith
 	}
@@ -546,7 +581,7 @@ var augmented = []string{"+=", "-=", "*=", "/=", "//=", "%=", "@=", "&=", "|=", 
 func (p *parser) assignment() *Node {
 	n := p.expressions()
 	if p.take(":") {
-		kids := []*Node{n, p.expressions()}
+		kids := []*Node{n, p.annotation()}
 		if p.take("=") {
 			kids = append(kids, p.expressions())
 		}

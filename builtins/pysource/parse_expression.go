@@ -13,7 +13,7 @@ type parser struct {
 const maxDeep = 200
 
 func (p *parser) wrong(t token, text string) *Error {
-	return &Error{Line: t.line, Col: t.col, Text: text}
+	return &Error{Line: int(t.line), Col: int(t.col), Text: text}
 }
 
 func (p *parser) next() token {
@@ -76,13 +76,18 @@ func (p *parser) expressions() *Node {
 	if p.is("yield") {
 		return p.yield()
 	}
-	var parts []*Node
-	for {
+	n := p.starred()
+	if !p.take(",") {
+		return n // most often: nothing is worth a list
+	}
+	parts := []*Node{n}
+	for p.begins() {
 		parts = append(parts, p.starred())
-		if !p.take(",") || !p.begins() {
-			return group(parts...)
+		if !p.take(",") {
+			break
 		}
 	}
+	return group(parts...)
 }
 
 // begins reports whether an expression may begin here.
@@ -164,36 +169,43 @@ func (p *parser) lambda() *Node {
 	}
 	p.want(":")
 	parts = append(parts, p.test())
-	return &Node{Kind: Lambda, Line: t.line, Col: t.col, Kids: flat(parts)}
+	return &Node{Kind: Lambda, Line: int(t.line), Col: int(t.col), Kids: flat(parts)}
 }
 
 // logic is or, and, not: without effect on the tree.
 func (p *parser) logic() *Node {
-	var parts []*Node
-	for {
-		for p.take("not") {
-		}
-		parts = append(parts, p.comparison())
-		if !p.take("or") && !p.take("and") {
-			return group(parts...)
-		}
+	n := p.negation()
+	if !p.is("or") && !p.is("and") {
+		return n
 	}
+	parts := []*Node{n}
+	for p.take("or") || p.take("and") {
+		parts = append(parts, p.negation())
+	}
+	return group(parts...)
+}
+
+func (p *parser) negation() *Node {
+	for p.take("not") {
+	}
+	return p.comparison()
 }
 
 func (p *parser) comparison() *Node {
 	start := p.tokens[p.at]
-	parts := []*Node{p.binary()}
+	n := p.binary()
+	if !p.compares() {
+		return n
+	}
+	parts := []*Node{n, p.binary()}
 	for p.compares() {
 		parts = append(parts, p.binary())
-	}
-	if len(parts) == 1 {
-		return parts[0]
 	}
 	kids := some(parts...)
 	if len(kids) == 0 {
 		return nil
 	}
-	return &Node{Kind: Cmp, Line: start.line, Col: start.col, Kids: kids}
+	return &Node{Kind: Cmp, Line: int(start.line), Col: int(start.col), Kids: kids}
 }
 
 // compares takes an operator of comparison.
@@ -226,22 +238,35 @@ func (p *parser) compares() bool {
 
 // binary is everything that binds closer than a comparison: | ^ & << + * ** …
 func (p *parser) binary() *Node {
-	var parts []*Node
-	for {
-		for p.take("-") || p.take("+") || p.take("~") {
-		}
-		parts = append(parts, p.power())
-		t := p.tokens[p.at]
-		if t.sort != op {
-			return group(parts...)
-		}
-		switch t.text {
-		case "|", "^", "&", "<<", ">>", "+", "-", "*", "/", "//", "%", "@", "**":
-			p.at++
-		default:
-			return group(parts...)
-		}
+	n := p.unary()
+	if !p.operates() {
+		return n
 	}
+	parts := []*Node{n, p.unary()}
+	for p.operates() {
+		parts = append(parts, p.unary())
+	}
+	return group(parts...)
+}
+
+func (p *parser) unary() *Node {
+	for p.take("-") || p.take("+") || p.take("~") {
+	}
+	return p.power()
+}
+
+// operates takes an operator between two values.
+func (p *parser) operates() bool {
+	t := &p.tokens[p.at]
+	if t.sort != op {
+		return false
+	}
+	switch t.text {
+	case "|", "^", "&", "<<", ">>", "+", "-", "*", "/", "//", "%", "@", "**":
+		p.at++
+		return true
+	}
+	return false
 }
 
 func (p *parser) power() *Node {
@@ -249,7 +274,7 @@ func (p *parser) power() *Node {
 		return p.primary()
 	}
 	t := p.next()
-	return &Node{Kind: Await, Line: t.line, Col: t.col, Kids: some(p.primary())}
+	return &Node{Kind: Await, Line: int(t.line), Col: int(t.col), Kids: some(p.primary())}
 }
 
 // primary is an atom with what follows it: .name, (arguments), [index].
@@ -260,20 +285,20 @@ func (p *parser) primary() *Node {
 	for {
 		switch {
 		case p.take("."):
-			n = &Node{Kind: Attr, Line: start.line, Col: start.col, Text: p.name().text, Kids: some(n)}
+			n = &Node{Kind: Attr, Line: int(start.line), Col: int(start.col), Text: p.name().text, Kids: some(n)}
 		case p.take("("):
-			n = &Node{Kind: Call, Line: start.line, Col: start.col, Kids: some(append([]*Node{callee(n)}, p.arguments()...)...)}
+			n = &Node{Kind: Call, Line: int(start.line), Col: int(start.col), Kids: append([]*Node{orNothing(n)}, p.arguments()...)}
 		case p.take("["):
-			n = &Node{Kind: Index, Line: start.line, Col: start.col, Kids: some(n, p.slices())}
+			n = &Node{Kind: Index, Line: int(start.line), Col: int(start.col), Kids: some(n, p.slices())}
 		default:
 			return n
 		}
 	}
 }
 
-// callee stands for what is called even where nothing is left of it, as of
-// "text".join(x): the first kid of a call is never an argument.
-func callee(n *Node) *Node {
+// orNothing keeps the place of a callee or an argument of which nothing is left,
+// as of "text".join(1, x): which argument is which, matters.
+func orNothing(n *Node) *Node {
 	if n == nil {
 		return &Node{Kind: Group}
 	}
@@ -284,7 +309,7 @@ func (p *parser) arguments() []*Node {
 	defer p.plain()()
 	var args []*Node
 	for !p.take(")") {
-		args = append(args, p.argument())
+		args = append(args, orNothing(p.argument()))
 		if !p.is(")") {
 			p.want(",")
 		}
@@ -344,12 +369,12 @@ func (p *parser) atom() *Node {
 	case word:
 		if !keywords[t.text] {
 			p.at++
-			return &Node{Kind: Name, Line: t.line, Col: t.col, Text: t.text}
+			return &Node{Kind: Name, Line: int(t.line), Col: int(t.col), Text: t.text}
 		}
 		switch t.text {
 		case "True": // shield = True: the one constant that matters
 			p.at++
-			return &Node{Kind: Name, Line: t.line, Col: t.col, Text: t.text}
+			return &Node{Kind: Name, Line: int(t.line), Col: int(t.col), Text: t.text}
 		case "None", "False":
 			p.at++
 			return nil

@@ -92,7 +92,7 @@ class Reducer:
                 args.append(bare("kw", some(self.expr(a.value)), a.arg) if a.arg else self.expr(a.value))
             else:
                 args.append(self.expr(a))
-        return self.placed("call", n, some(self.expr(n.func) or bare("group", []), *args))
+        return self.placed("call", n, [k or bare("group", []) for k in [self.expr(n.func)] + args])
 
     @staticmethod
     def place(a):
@@ -162,6 +162,19 @@ class Reducer:
 
     expr_ListComp = expr_SetComp = expr_DictComp = expr_GeneratorExp = comprehension
 
+    def annotation(self, n):
+        """A type. One in quotes is read as if it had none."""
+        if not (isinstance(n, ast.Constant) and isinstance(n.value, str)):
+            return self.expr(n)
+        try:
+            inner = ast.parse("(" + n.value + "\n)", mode="eval").body
+        except (SyntaxError, ValueError):
+            return None
+        outer, self.at = self.at, self.at or (n.lineno, n.col_offset)
+        out = self.expr(inner)
+        self.at = outer
+        return out
+
     def body(self, statements):
         parts = []
         for s in statements:
@@ -177,10 +190,10 @@ class Reducer:
         positional = getattr(a, "posonlyargs", []) + a.args
         params = positional + ([a.vararg] if a.vararg else []) + a.kwonlyargs + ([a.kwarg] if a.kwarg else [])
         kids = [bare("deco", some(self.expr(d))) for d in n.decorator_list]
-        kids += [bare("param", some(self.expr(p.annotation)), p.arg) for p in params]
+        kids += [bare("param", some(self.annotation(p.annotation)), p.arg) for p in params]
         kids += flat([self.expr(d) for d in a.defaults + a.kw_defaults if d is not None])
         if n.returns is not None:
-            kids.append(bare("ret", some(self.expr(n.returns))))
+            kids.append(bare("ret", some(self.annotation(n.returns))))
         kids.append(bare("body", self.body(n.body)))
         return [self.placed(kind, n, kids, n.name)]
 
@@ -265,7 +278,7 @@ class Reducer:
         return [bare("assign", some(self.expr(n.target), self.expr(n.value)))]
 
     def stmt_AnnAssign(self, n):
-        return [bare("ann", some(self.expr(n.target), self.expr(n.annotation), self.expr(n.value)))]
+        return [bare("ann", some(self.expr(n.target), self.annotation(n.annotation), self.expr(n.value)))]
 
     def stmt_TypeAlias(self, n):
         return []

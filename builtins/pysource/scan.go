@@ -32,17 +32,21 @@ const (
 
 // token is a piece of the source. Its place is that of its first byte.
 type token struct {
-	sort      sort
-	line, col int
 	text      string
-	prefix    int // of a string: length of the letters before the quote
-	quote     int // of a string: length of the quote, 1 or 3
+	line, col int32
+	sort      sort
+	prefix    int8 // of a string: length of the letters before the quote
+	quote     int8 // of a string: length of the quote, 1 or 3
 }
+
+// inner is what stands between the quotes of a string.
+func (t *token) inner() string { return t.text[t.prefix+t.quote : len(t.text)-int(t.quote)] }
 
 // scanner cuts a source into tokens, as tokenize of Python does.
 type scanner struct {
 	src     []byte
-	at      int // next byte
+	whole   string // the same: tokens are parts of it
+	at      int    // next byte
 	line    int
 	start   int // of the line
 	depth   []byte
@@ -61,7 +65,7 @@ const maxFields = 100 // of f-strings within f-strings
 // it begins: 1 and 0, but for what stands in an f-string.
 func scan(src []byte) ([]token, error) {
 	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
-	s := &scanner{src: src, line: 1, indents: []margin{{}}, tokens: make([]token, 0, len(src)/4+8)}
+	s := &scanner{src: src, whole: string(src), line: 1, indents: []margin{{}}, tokens: make([]token, 0, len(src)/4+8)}
 	if err := s.all(); err != nil {
 		return nil, err
 	}
@@ -73,7 +77,7 @@ func (s *scanner) fail(at int, format string, args ...any) error {
 }
 
 func (s *scanner) add(kind sort, from int) {
-	s.tokens = append(s.tokens, token{sort: kind, line: s.line, col: from - s.start, text: string(s.src[from:s.at])})
+	s.tokens = append(s.tokens, token{sort: kind, line: int32(s.line), col: int32(from - s.start), text: s.whole[from:s.at]})
 }
 
 func (s *scanner) all() error {
@@ -103,7 +107,7 @@ func (s *scanner) all() error {
 		case c == '\n' || c == '\r':
 			from := s.at
 			if len(s.depth) == 0 {
-				s.tokens = append(s.tokens, token{sort: newline, line: s.line, col: from - s.start})
+				s.tokens = append(s.tokens, token{sort: newline, line: int32(s.line), col: int32(from - s.start)})
 				fresh = true
 			}
 			s.endLine()
@@ -123,12 +127,12 @@ func (s *scanner) all() error {
 		return s.fail(s.at, "'%c' was never closed", s.depth[len(s.depth)-1])
 	}
 	if n := len(s.tokens); n > 0 && s.tokens[n-1].sort != newline && s.tokens[n-1].sort != dedent {
-		s.tokens = append(s.tokens, token{sort: newline, line: s.line, col: s.at - s.start})
+		s.tokens = append(s.tokens, token{sort: newline, line: int32(s.line), col: int32(s.at - s.start)})
 	}
 	for range s.indents[1:] {
-		s.tokens = append(s.tokens, token{sort: dedent, line: s.line})
+		s.tokens = append(s.tokens, token{sort: dedent, line: int32(s.line)})
 	}
-	s.tokens = append(s.tokens, token{sort: end, line: s.line})
+	s.tokens = append(s.tokens, token{sort: end, line: int32(s.line)})
 	return nil
 }
 
@@ -188,11 +192,11 @@ func (s *scanner) margin() (blank bool, err error) {
 	case m == top:
 	case m.wide > top.wide && m.narrow > top.narrow:
 		s.indents = append(s.indents, m)
-		s.tokens = append(s.tokens, token{sort: indent, line: s.line})
+		s.tokens = append(s.tokens, token{sort: indent, line: int32(s.line)})
 	default:
 		for m.wide < s.indents[len(s.indents)-1].wide {
 			s.indents = s.indents[:len(s.indents)-1]
-			s.tokens = append(s.tokens, token{sort: dedent, line: s.line})
+			s.tokens = append(s.tokens, token{sort: dedent, line: int32(s.line)})
 		}
 		if top = s.indents[len(s.indents)-1]; m != top {
 			if m.wide == top.wide {
@@ -282,16 +286,12 @@ func (s *scanner) keywordFollows() bool {
 	return false
 }
 
-var long = []string{"**=", "//=", ">>=", "<<=", "...", "!=", ":=", "->", "**", "//", ">>", "<<", "<=", ">=", "==", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "@="}
-
 func (s *scanner) operator(c byte) error {
 	from := s.at
-	for _, o := range long {
-		if bytes.HasPrefix(s.src[s.at:], []byte(o)) {
-			s.at += len(o)
-			s.add(op, from)
-			return nil
-		}
+	if n := s.long(c); n > 0 {
+		s.at += n
+		s.add(op, from)
+		return nil
 	}
 	switch c {
 	case '(', '[', '{':
@@ -317,26 +317,53 @@ func (s *scanner) operator(c byte) error {
 	return nil
 }
 
+// long is the length of an operator of several characters; 0 = c stands alone.
+func (s *scanner) long(c byte) int {
+	next := func(i int) byte {
+		if s.at+i < len(s.src) {
+			return s.src[s.at+i]
+		}
+		return 0
+	}
+	switch {
+	case c == '.' && next(1) == '.' && next(2) == '.':
+		return 3
+	case (c == '*' || c == '/' || c == '<' || c == '>') && next(1) == c:
+		if next(2) == '=' {
+			return 3
+		}
+		return 2
+	case c == '-' && next(1) == '>':
+		return 2
+	case next(1) == '=':
+		switch c {
+		case '!', ':', '<', '>', '=', '+', '-', '*', '/', '%', '&', '|', '^', '@':
+			return 2
+		}
+	}
+	return 0
+}
+
 // text goes past a string that begins at from; s.at is at its quote.
 func (s *scanner) text(from int) error {
 	prefix := s.src[from:s.at]
-	t := token{sort: text, line: s.line, col: from - s.start, prefix: len(prefix), quote: 1}
+	t := token{sort: text, line: int32(s.line), col: int32(from - s.start), prefix: int8(len(prefix)), quote: 1}
 	q := s.src[s.at]
 	if bytes.HasPrefix(s.src[s.at:], []byte{q, q, q}) {
 		t.quote = 3
 	}
-	s.at += t.quote
+	s.at += int(t.quote)
 	first, firstStart := s.line, s.start
 	// An f-string may hold the quote that ends it, within braces.
 	braces := bytes.ContainsAny(prefix, "fFtT")
-	ok, err := s.textEnd(q, t.quote, braces, bytes.ContainsAny(prefix, "rR"))
+	ok, err := s.textEnd(q, int(t.quote), braces, bytes.ContainsAny(prefix, "rR"))
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return &Error{Line: first, Col: from - firstStart, Text: map[int]string{1: "unterminated string literal", 3: "unterminated triple-quoted string literal"}[t.quote]}
+		return &Error{Line: first, Col: from - firstStart, Text: map[int8]string{1: "unterminated string literal", 3: "unterminated triple-quoted string literal"}[t.quote]}
 	}
-	t.text = string(s.src[from:s.at])
+	t.text = s.whole[from:s.at]
 	s.tokens = append(s.tokens, t)
 	return nil
 }

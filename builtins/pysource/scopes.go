@@ -18,7 +18,7 @@ var (
 	sends = words("send send_nowait send_json send_str send_text send_bytes send_string send_pyobj send_multipart send_message send_msg send_all sendall send_request " +
 		"sendto put put_nowait write writelines write_message publish emit")
 	receives = words("receive receive_nowait receive_some receive_exactly receive_json receive_str receive_text receive_bytes receive_msg receive_message " +
-		"recv recv_json recv_string recv_pyobj recv_multipart recv_bytes recv_msg recv_message recv_response recvfrom get get_nowait " +
+		"recv recv_json recv_string recv_pyobj recv_multipart recv_bytes recv_msg recv_message recv_response recvfrom get get_nowait get_message " +
 		"read read_message read_msg readline readexactly readuntil next_message __anext__ anext")
 	closings  = words("close aclose reset reconnect reopen disconnect abort aclose_forcefully kill cancel restart terminate drain_stale")
 	tellsTime = words("cancelled_caught cancel_called cancel_caught timed_out expired TimeoutError TooSlowError Cancelled CancelledError timeout")

@@ -9,10 +9,13 @@ type index struct {
 	classes map[string][]*class    // by name
 	funcs   map[string][]*function // of the top level, by name
 	methods map[string][]*function // by name
+	// given are the types of arguments where a call is being followed into a
+	// function that does not say what it takes.
+	given map[*function]map[string]typed
 }
 
 func newIndex(sources []Source, names Names) *index {
-	x := &index{names: names, classes: map[string][]*class{}, funcs: map[string][]*function{}, methods: map[string][]*function{}}
+	x := &index{names: names, classes: map[string][]*class{}, funcs: map[string][]*function{}, methods: map[string][]*function{}, given: map[*function]map[string]typed{}}
 	for _, s := range sources {
 		if s.Tree == nil {
 			continue
@@ -62,7 +65,11 @@ func pick[T any](all []T, m *module, written string, home func(T) *module) (T, b
 }
 
 func (x *index) class(m *module, written string) *class {
-	c, _ := pick(x.classes[last(written)], m, strings.TrimRight(written, "()[]"), func(c *class) *module { return c.module })
+	written = strings.TrimRight(written, "()[]")
+	if _, imported := m.imports[root(written)]; !imported && strings.Contains(written, ".") {
+		return nil
+	}
+	c, _ := pick(x.classes[last(m.meant(written))], m, written, func(c *class) *module { return c.module })
 	return c
 }
 
@@ -189,7 +196,7 @@ func (x *index) made(f *function, n *Node, depth int) typed {
 		}
 		return typed{}
 	}
-	if name := last(written); name != "" && name[0] >= 'A' && name[0] <= 'Z' {
+	if isClassName(last(written)) {
 		return typed{name: f.module.meant(written)}
 	}
 	return typed{}
@@ -267,8 +274,10 @@ func (x *index) field(c *class, name string, depth int) typed {
 
 func (x *index) variable(f *function, name string, depth int) typed {
 	for g := f; g != nil; g = g.around {
-		if n, is := g.params[name]; is {
+		if n, is := g.params[name]; is && n != nil {
 			return x.annotated(g.module, n)
+		} else if is {
+			return x.given[g][name]
 		}
 		if n := annotationOf(g.body, name); n != nil {
 			return x.annotated(g.module, n)

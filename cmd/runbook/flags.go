@@ -21,6 +21,8 @@ type runFlags struct {
 	allow        []string
 	dryRun       bool
 	json, jsonl  bool
+	sarif        string
+	sarifTo      *sarifFile // opened; nil = none
 	record       string
 	noRecord     bool
 	keepReads    bool
@@ -39,6 +41,7 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f.StringVar(&r.proc, "proc", "", "look at another /proc `dir`, as of the host in a container")
 	f.BoolVar(&r.json, "json", false, "one JSON document on stdout when the run ends")
 	f.BoolVar(&r.jsonl, "jsonl", false, "the events as JSON lines on stdout as they come")
+	f.StringVar(&r.sarif, "sarif", "", "also write what was found in files to `file` as SARIF, for code hosts")
 	f.StringVar(&r.record, "record", "", "record into `dir` instead of the list of runs")
 	f.BoolVar(&r.noRecord, "no-record", conf.NoRecord, "do not record this run")
 	f.BoolVar(&r.keepReads, "keep-reads", false, "keep what was read beside the record, for a test (see: capture --test)")

@@ -40,6 +40,9 @@ func (d *door) output(r *runFlags, j job) *output {
 		}
 		sinks = append(sinks, data)
 	}
+	if r.sarifTo != nil {
+		sinks = append(sinks, r.sarifTo.sink())
+	}
 	o.text = text
 	o.terminal = sink.NewTerminal(text, r.terminal(text, true))
 	sinks = append(sinks, o.terminal)

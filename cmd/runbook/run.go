@@ -145,6 +145,9 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 		defer done()
 		called = "stdin"
 	}
+	if r.sarifTo, err = openSARIF(r.sarif); err != nil {
+		return err
+	}
 	allow, _ := r.effects()
 	allow = d.trusts(r.recipe, lies, allow)
 	j := job{

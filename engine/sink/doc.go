@@ -3,6 +3,7 @@
 //	               ┌─ Terminal  what a person reads
 //	engine ─ Tee ──┼─ JSON      one document, when the run ends
 //	  (events)     ├─ JSONL     each event, as it happens
+//	               ├─ SARIF     what was found in files, for code hosts
 //	               └─ Record    JSONL on disk  ──► ReadRecord ──► any sink again
 //
 // A sink knows nothing of the engine and nothing of the machine: what it
