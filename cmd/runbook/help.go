@@ -9,6 +9,32 @@ import (
 	"github.com/spf13/cobra"
 )
 
+func (d *door) helpVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Say what a verb is for",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			at, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return verbNames(at), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, rest, err := cmd.Root().Find(args)
+			switch {
+			case err != nil:
+				return err
+			case len(rest) > 0 && at.HasAvailableSubCommands():
+				return noVerb(at, rest[0])
+			case len(rest) > 0:
+				return usage(fmt.Sprintf("help: surplus argument %q", rest[0]), "see: "+at.CommandPath()+" --help")
+			}
+			return at.Help()
+		},
+	}
+}
+
 // help draws what a verb is for, at the width of the terminal. Examples come
 // first: that is what people look for.
 func (d *door) help(cmd *cobra.Command) {

@@ -35,11 +35,7 @@ refused. Once its files are on the machine, or vendored, no network is needed.`,
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			var verbs []string
-			for _, c := range cmd.Commands() {
-				verbs = append(verbs, c.Name())
-			}
-			return usage(fmt.Sprintf("pack: no verb %q", args[0]), hintNearest(args[0], verbs, "verbs"))
+			return usage(fmt.Sprintf("pack: no verb %q", args[0]), hintNearest(args[0], verbNames(cmd), "verbs"))
 		},
 	}
 	cmd.PersistentFlags().BoolVar(&mine, "user", false, "the packs of your own recipes, not of this repository")

@@ -101,6 +101,7 @@ func (d *door) lose(err error) {
 }
 
 func (d *door) root() *cobra.Command {
+	var version bool
 	cmd := &cobra.Command{
 		Use:   "runbook",
 		Short: "Find out why it hangs, by recipes that you can read",
@@ -115,32 +116,42 @@ looks at the machine, names the cause, says what it means and what to do.`,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs, // for our own "did you mean"
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			switch {
+			case version:
+				return d.sayVersion()
+			case len(args) == 0:
 				return cmd.Help()
 			}
-			var names []string
-			for _, c := range cmd.Commands() {
-				if !c.Hidden {
-					names = append(names, c.Name())
-				}
-			}
-			hint := hintNearest(args[0], names, "verbs")
-			if _, err := newBench([]root{{}}).library.Locate(args[0]); err == nil {
-				hint = "it is a recipe: runbook run " + args[0]
-			}
-			return usage(fmt.Sprintf("no verb %q", args[0]), hint)
+			return noVerb(cmd, args[0])
 		},
 	}
+	cmd.Flags().BoolVar(&version, "version", false, "say which runbook this is")
 	cmd.SetOut(d.stdout())
 	cmd.SetErr(d.err)
 	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { d.help(cmd) })
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(cmd.Name()+": "+flagText(err), hintFlag(err, cmd.Flags(), cmd.CommandPath()))
+		text := flagText(err)
+		if cmd.HasParent() {
+			text = cmd.Name() + ": " + text
+		}
+		return usage(text, hintFlag(err, cmd.Flags(), cmd.CommandPath()))
 	})
 	cmd.AddCommand(
 		d.runVerb(), d.listVerb(), d.docsVerb(), d.newVerb(), d.checkVerb(), d.fmtVerb(), d.testVerb(), d.captureVerb(),
 		d.replayVerb(), d.historyVerb(), d.recoverVerb(), d.trustVerb(), d.packVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
 	)
+	cmd.SetHelpCommand(d.helpVerb())
+	cmd.InitDefaultCompletionCmd()
+	for _, c := range cmd.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.RunE = nil, func(cmd *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return cmd.Help()
+				}
+				return usage(fmt.Sprintf("completion: no shell %q", args[0]), hintNearest(args[0], verbNames(cmd), "shells"))
+			}
+		}
+	}
 	for _, c := range cmd.Commands() {
 		c.Args = surplus(c.Args)
 		c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -150,6 +161,26 @@ looks at the machine, names the cause, says what it means and what to do.`,
 		})
 	}
 	return cmd
+}
+
+// noVerb is the error of a word that is no verb of cmd.
+func noVerb(cmd *cobra.Command, word string) error {
+	hint := hintNearest(word, verbNames(cmd), "verbs")
+	if _, err := newBench([]root{{}}).library.Locate(word); err == nil {
+		hint = "it is a recipe: runbook run " + word
+	}
+	return usage(fmt.Sprintf("no verb %q", word), hint)
+}
+
+// verbNames are the verbs of cmd that a person may type.
+func verbNames(cmd *cobra.Command) []string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	return names
 }
 
 // surplus says in our words which argument is one too many; what a verb says

@@ -19,11 +19,13 @@ func (d *door) versionVerb() *cobra.Command {
 		Use:   "version",
 		Short: "Say which runbook this is",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(d.stdout(), "%s%s %s %s/%s\n", tool(), revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return d.sayVersion() },
 	}
+}
+
+func (d *door) sayVersion() error {
+	_, err := fmt.Fprintf(d.stdout(), "%s%s %s %s/%s\n", tool(), revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 // revision is the commit that the binary was built from, as the Go tool noted
