@@ -42,7 +42,7 @@ func (d *door) checkVerb() *cobra.Command {
 			if f.rules {
 				return d.printRules(f.json, (&looks{width: d.conf.Width}).columns(d.out))
 			}
-			files, err := starFiles(args)
+			files, err := starFiles(args, true)
 			if err != nil {
 				return err
 			}
@@ -61,8 +61,10 @@ func (d *door) checkVerb() *cobra.Command {
 }
 
 // starFiles are the files that a person named: a directory stands for the
-// recipes below it, nothing for those of the nearest .runbook.
-func starFiles(args []string) ([]string, error) {
+// recipes below it, nothing for those of the nearest .runbook. With all, a
+// directory's links, and what only looks like a file, are among them: list and
+// run would load those, too.
+func starFiles(args []string, all bool) ([]string, error) {
 	if len(args) == 0 {
 		cwd, err := os.Getwd()
 		if err != nil {
@@ -90,11 +92,13 @@ func starFiles(args []string) ([]string, error) {
 		before := len(files)
 		err = filepath.WalkDir(arg, func(path string, e fs.DirEntry, err error) error {
 			switch {
+			case errors.Is(err, fs.ErrNotExist) && path != arg:
+				return nil // it went while we looked
 			case err != nil:
 				return err
 			case e.IsDir() && path != arg && (strings.HasPrefix(e.Name(), ".") || e.Name() == "vendor"):
 				return fs.SkipDir // copies of packs are not ours to repair
-			case e.Type().IsRegular() && strings.HasSuffix(path, ".star"):
+			case (e.Type().IsRegular() || all && !e.IsDir()) && strings.HasSuffix(path, ".star"):
 				files = append(files, path)
 			}
 			return nil
@@ -143,9 +147,11 @@ func (d *door) checkAll(files []string, f checkFlags) error {
 		}
 		fmt.Fprintln(d.stdout(), printable(p.String()))
 	}
-	if len(all) > 0 {
-		fmt.Fprintf(d.err, "%s and %s in %s\n", counted(errs, "error"), counted(warnings, "warning"), counted(len(files), "file"))
+	if len(all) == 0 {
+		fmt.Fprintf(d.err, "%s, nothing wrong\n", counted(len(files), "file"))
+		return nil
 	}
+	fmt.Fprintf(d.err, "%s and %s in %s\n", counted(errs, "error"), counted(warnings, "warning"), counted(len(files), "file"))
 	return nil
 }
 

@@ -30,7 +30,7 @@ func (d *door) fmtVerb() *cobra.Command {
 			if len(args) == 1 && args[0] == "-" {
 				return d.fmtStdin(check)
 			}
-			files, err := starFiles(args)
+			files, err := starFiles(args, false) // what a link leads to lies elsewhere: only who names it means it
 			if err != nil {
 				return err
 			}
