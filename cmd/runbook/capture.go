@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +26,7 @@ const captureRecipe = "wedged-actor"
 func (d *door) captureVerb() *cobra.Command {
 	var file, proc, match, over, story, from string
 	var pids, more []string
-	var refuseAttach bool
+	var force, refuseAttach bool
 	cmd := &cobra.Command{
 		Use:   "capture -o FILE | --test STORY",
 		Short: "Save what the probes can see, to diagnose it elsewhere",
@@ -52,8 +54,8 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 			if !haveLinux && story == "" {
 				return usage("capture needs Linux", "")
 			}
-			if info, err := os.Stat(file); err == nil && info.IsDir() {
-				return usage(fmt.Sprintf("capture: -o %s: it is a directory", file), "name a file in it: -o "+filepath.Join(file, "hang.tgz"))
+			if err := mayWrite(file, force); err != nil {
+				return err
 			}
 			params := map[string][]string{}
 			for name, text := range map[string]string{"match": match, "over": over} {
@@ -80,6 +82,7 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&file, "output", "o", "", "the `file` to write; - is stdout")
+	f.BoolVar(&force, "force", false, "write over an earlier capture")
 	f.StringVar(&story, "test", "", "write a test of a recipe: the `story` that is to be")
 	f.StringVar(&from, "from", "", "with --test: a `capture`, or a recorded run that kept its reads, instead of this machine")
 	f.StringArrayVar(&more, "param", nil, "with --test: a parameter of the recipe, `NAME=VALUE`")
@@ -91,6 +94,28 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 	_ = f.MarkHidden("refuse-attach")
 	_ = cmd.RegisterFlagCompletionFunc("pid", d.completePids)
 	return cmd
+}
+
+// mayWrite refuses a file that a capture cannot become, before anything is looked
+// at. An earlier capture may be all that is left of a hang: it stays, without force.
+func mayWrite(file string, force bool) error {
+	if file == "" || file == "-" {
+		return nil
+	}
+	info, err := os.Stat(file)
+	switch {
+	case err == nil && info.IsDir():
+		return usage(fmt.Sprintf("capture: -o %s: it is a directory", file), "name a file in it: -o "+filepath.Join(file, "hang.tgz"))
+	case err == nil && !info.Mode().IsRegular():
+		return usage(fmt.Sprintf("capture: -o %s: not a regular file", file), "stdout is: -o -")
+	case err == nil && !force:
+		return usage(fmt.Sprintf("capture: -o %s: it is there already", file), "name another file, or write over it: --force")
+	}
+	dir := filepath.Dir(file)
+	if _, err := os.Stat(dir); err != nil {
+		return usageBecause(fmt.Errorf("capture: -o %s: %w", file, err))
+	}
+	return nil
 }
 
 func (d *door) capture(file string, j job) error {
@@ -261,7 +286,11 @@ func writeNew(name string, stdout io.Writer, write func(io.Writer) error) (size 
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		return 0, err
+		var why *fs.PathError
+		if errors.As(err, &why) {
+			err = why.Err // the path is one that nobody has typed
+		}
+		return 0, fmt.Errorf("write %s: %w", name, err)
 	}
 	defer func() {
 		if err != nil {

@@ -221,6 +221,9 @@ func (b *bench) close() {}
 func openHost(o hostOptions) (probe.Host, error) {
 	if o.From != "" {
 		s, err := probe.OpenSnapshot(o.From)
+		if err != nil && o.Called != "" {
+			err = errors.New(strings.ReplaceAll(err.Error(), o.From, o.Called))
+		}
 		if err != nil {
 			return nil, usageBecause(err)
 		}
@@ -229,6 +232,9 @@ func openHost(o hostOptions) (probe.Host, error) {
 	live, err := probe.NewLive(probe.LiveOptions{Proc: o.Proc, RefuseAttach: o.RefuseAttach})
 	if errors.Is(err, probe.ErrUnsupported) {
 		return nil, needsLinux("run")
+	}
+	if err != nil && o.Proc != "" {
+		err = fmt.Errorf("--proc: %w", err)
 	}
 	if err != nil {
 		return nil, usageBecause(err)
