@@ -17,20 +17,15 @@ func (d *door) demoVerb() *cobra.Command {
 	var r runFlags
 	var keep bool
 	var over string
-	var names []string
-	list := ""
+	var names []string // with what a shell shows beside each
 	for _, s := range scenarios() {
-		names = append(names, s.name)
-		list += fmt.Sprintf("  %-14s %s\n", s.name, s.title)
+		names = append(names, s.name+"\t"+s.title)
 	}
 	cmd := &cobra.Command{
 		Use:   "demo [SCENARIO]",
 		Short: "Boot a tree of actors with something wrong in it, and diagnose that",
 		Long: `Boots a real tree of processes that this binary plays itself, runs wedged-actor on it,
-and takes it down. Exit 0 when the diagnosis named the culprit that was planted.
-
-Scenarios:
-` + list,
+and takes it down. Exit 0 when the diagnosis named the culprit that was planted.`,
 		Example:   "  runbook demo\n  runbook demo deadlock\n  runbook demo --keep        leaves the tree to play with",
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: names,

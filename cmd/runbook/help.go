@@ -38,7 +38,8 @@ func (d *door) helpVerb() *cobra.Command {
 // help draws what a verb is for, at the width of the terminal. Examples come
 // first: that is what people look for.
 func (d *door) help(cmd *cobra.Command) {
-	w, width := d.stdout(), d.helpWidth()
+	asked, _ := cmd.Flags().GetInt("width") // not all have one
+	w, width := d.stdout(), d.helpWidth(asked)
 	fill(w, width, cmp.Or(cmd.Long, cmd.Short))
 	if cmd.HasExample() {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
@@ -53,14 +54,34 @@ func (d *door) help(cmd *cobra.Command) {
 	} else {
 		fmt.Fprintf(w, "\nUsage:\n  %s\n", cmd.UseLine())
 	}
+	listWords(w, width, cmd.ValidArgs)
 	if flags := strings.TrimRight(cmd.LocalFlags().FlagUsagesWrapped(width), "\n "); flags != "" {
 		fmt.Fprintf(w, "\nFlags:\n%s\n", flags)
 	}
 }
 
-// helpWidth is the width of help, which is asked for before any flag is read.
-func (d *door) helpWidth() int {
-	return min((&looks{width: d.conf.Width}).columns(d.out), 100)
+// listWords writes the words that a verb takes, each with a tab before what it
+// means, as shells want them.
+func listWords(w io.Writer, width int, words []string) {
+	wide := 0
+	for _, word := range words {
+		name, _, _ := strings.Cut(word, "\t")
+		wide = max(wide, len(name))
+	}
+	for i, word := range words {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		name, text, _ := strings.Cut(word, "\t")
+		hanging(w, width, name, wide, text)
+	}
+}
+
+// helpWidth is the width of help. asked is --width, where that came with --help;
+// 0 = it did not.
+func (d *door) helpWidth(asked int) int {
+	l := looks{width: cmp.Or(asked, d.conf.Width)}
+	return min(max(l.columns(d.out), 20), 100)
 }
 
 // fill writes paragraphs, each wrapped anew.

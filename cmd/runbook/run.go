@@ -197,7 +197,7 @@ func (d *door) roots() []root {
 
 // runHelp shows the flags of run, and of the recipe when one was named.
 func (d *door) runHelp(cmd *cobra.Command, r *request) error {
-	w, width := d.stdout(), d.helpWidth()
+	w, width := d.stdout(), d.helpWidth(r.width)
 	ours := (&runFlags{}).set(&d.conf)
 	if r.recipe == nil {
 		fill(w, width, cmd.Long)
