@@ -52,6 +52,8 @@ func (d *door) output(r *runFlags, j job) *output {
 
 	o.Sink = event.Tee(func(s event.Sink, err error) {
 		switch {
+		case s == record && r.record != "":
+			d.lose(err) // it was asked for
 		case s == record:
 			o.terminal.Clear()
 			fmt.Fprintf(d.err, "runbook: %v\n", err)
