@@ -53,6 +53,9 @@ func examine(ctx context.Context) chart {
 	if err == nil {
 		err = writable(dir)
 	}
+	if n := unrecovered(ctx); n > 0 {
+		c.test("killed runs", "", fmt.Errorf("left %s to clean up", counted(n, "work tree")), "a work tree holds the content of another commit, or a throw-away one is still there", "runbook recover")
+	}
 	c.test("records", shortHome(dir), err, "runs are not recorded: no history, no replay", "set XDG_STATE_HOME to a directory of yours")
 	return c
 }

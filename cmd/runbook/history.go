@@ -33,7 +33,7 @@ func (d *door) historyVerb() *cobra.Command {
 		Short:   "List the recorded runs",
 		Example: "  runbook history\n  runbook replay last",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := l.check(); err != nil {
 				return err
 			}
@@ -49,6 +49,7 @@ func (d *door) historyVerb() *cobra.Command {
 			for _, e := range entries {
 				rows = append(rows, pastOf(e))
 			}
+			d.remindToRecover(cmd.Context())
 			if asJSON {
 				return d.printJSON(rows)
 			}

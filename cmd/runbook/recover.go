@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,6 +96,28 @@ func (d *door) recover(dirs []string, list, asJSON bool) error {
 		fmt.Fprintln(d.out, "nothing to do")
 	}
 	return err
+}
+
+// remindToRecover says when a killed run has left something, to who asks
+// about runs: the next thing to type is not obvious then.
+func (d *door) remindToRecover(ctx context.Context) {
+	if n := unrecovered(ctx); n > 0 {
+		fmt.Fprintf(d.err, "runbook: a killed run left %s to clean up\nhint: runbook recover\n", counted(n, "work tree"))
+	}
+}
+
+// unrecovered counts what killed runs of this user left, by the journals in the
+// state directory; 0 also where these cannot be read, which recover says.
+func unrecovered(ctx context.Context) int {
+	if _, err := os.Stat(journalDir()); err != nil || !haveLinux {
+		return 0
+	}
+	host, err := openHost(hostOptions{})
+	if err != nil {
+		return 0
+	}
+	left, _ := probe.Left(ctx, host, probe.Journals{Dir: journalDir()}, nil)
+	return len(slices.DeleteFunc(left, func(r probe.Recovery) bool { return r.Alive }))
 }
 
 // putBackAfter finishes what a confined process has left that died, and says

@@ -27,7 +27,7 @@ runbook history), "last", the directory of a record or its events.jsonl.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := l.check(); err != nil {
 				return err
 			}
@@ -54,6 +54,7 @@ runbook history), "last", the directory of a record or its events.jsonl.`,
 			if err != nil {
 				return fmt.Errorf("replay %s: %w", name, err)
 			}
+			d.remindToRecover(cmd.Context())
 			if cutOff {
 				fmt.Fprintf(d.err, "runbook: %s was cut off: the run was killed, or is still running\n", args[0])
 			}

@@ -161,6 +161,7 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 	ask := d.asker(&r.runFlags, out)
 	j.Asks = ask != nil
 
+	d.remindToRecover(ctx)
 	f, err := k.run(ctx, j, out, ask)
 	out.finish()
 	if err != nil {
