@@ -87,7 +87,7 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 	f.StringVar(&from, "from", "", "with --test: a `capture`, or a recorded run that kept its reads, instead of this machine")
 	f.StringArrayVar(&more, "param", nil, "with --test: a parameter of the recipe, `NAME=VALUE`")
 	f.StringVar(&match, "match", "", "trees by name or command line (a `regexp`)")
-	f.StringSliceVar(&pids, "pid", nil, "any `process` of the tree")
+	f.StringSliceVar(&pids, "pid", nil, "any `process` of the tree; where one is given, --match picks nothing")
 	f.StringVar(&over, "over", "", "sampling `interval`")
 	f.StringVar(&proc, "proc", "", "look at another /proc `dir`")
 	f.BoolVar(&refuseAttach, "refuse-attach", false, "")
