@@ -31,6 +31,16 @@ type RoundTrip struct {
 // roundTripsOf finds requests and answers: a send, then a receive that is awaited,
 // on the same channel or on two of a kind.
 func (x *index) roundTripsOf(f *function) []*RoundTrip {
+	if out, done := x.trips[f]; done {
+		return out
+	}
+	x.trips[f] = nil // should it lead back here
+	out := x.findRoundTrips(f)
+	x.trips[f] = out
+	return out
+}
+
+func (x *index) findRoundTrips(f *function) []*RoundTrip {
 	b := bodyOf(f, x.names)
 	var out []*RoundTrip
 	for i, s := range b.sites {

@@ -12,10 +12,11 @@ type index struct {
 	// given are the types of arguments where a call is being followed into a
 	// function that does not say what it takes.
 	given map[*function]map[string]typed
+	trips map[*function][]*RoundTrip // found so far
 }
 
 func newIndex(sources []Source, names Names) *index {
-	x := &index{names: names, classes: map[string][]*class{}, funcs: map[string][]*function{}, methods: map[string][]*function{}, given: map[*function]map[string]typed{}}
+	x := &index{names: names, classes: map[string][]*class{}, funcs: map[string][]*function{}, methods: map[string][]*function{}, given: map[*function]map[string]typed{}, trips: map[*function][]*RoundTrip{}}
 	for _, s := range sources {
 		if s.Tree == nil {
 			continue
