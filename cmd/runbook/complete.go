@@ -150,7 +150,11 @@ func (d *door) completeDocs(_ *cobra.Command, args []string, _ string) ([]string
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return append(d.recipeNames(), "builtins\twhat a recipe can call", "testing\thow to test one", "gotchas\twhat was met before"), cobra.ShellCompDirectiveNoFileComp
+	names := d.recipeNames()
+	for _, t := range topics() {
+		names = append(names, t.name+"\t"+t.says)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (d *door) completePids(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,45 +10,39 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"runbook/builtins"
-	"runbook/builtins/recipetest"
 	"runbook/engine"
 	"runbook/engine/markdown"
 )
 
 func (d *door) docsVerb() *cobra.Command {
 	var raw bool
+	var html string
 	var l looks
 	cmd := &cobra.Command{
-		Use:   "docs [RECIPE|builtins|testing|gotchas]",
+		Use:   "docs [RECIPE|" + strings.Join(topicNames(), "|") + "]",
 		Short: "Read the guidance of a recipe, offline",
-		Long:  "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand.",
+		Long: "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand. " +
+			"All of it, with the recipes of your own, also becomes a site for a browser, which needs no network.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
   runbook docs builtins           what a recipe can call
   runbook docs testing            how to test one
   runbook docs gotchas            failures met before
-  runbook docs wedged-actor --markdown > triage.md`,
+  runbook docs wedged-actor --markdown > triage.md
+  runbook docs --html site        all of it, for a browser`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: d.completeDocs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := l.check(); err != nil {
 				return err
 			}
-			var text string
-			var err error
-			switch {
-			case len(args) == 0:
-				text, err = d.docsIndex()
-			case args[0] == "builtins":
-				text = builtins.Reference(builtins.Table(builtins.Options{}))
-			case args[0] == "testing":
-				text = recipetest.Guide
-			case args[0] == "gotchas":
-				text, err = newBench([]root{{}}).library.Page(context.Background(), "lib/gotchas.star")
-			default:
-				text, err = d.docsOf(args[0])
+			if html != "" {
+				if len(args) > 0 || raw {
+					return usage("docs: --html writes all pages, and takes nothing beside it", "runbook docs --html "+html)
+				}
+				return d.writeSite(html)
 			}
+			text, err := d.docsText(args)
 			if err != nil {
 				return err
 			}
@@ -65,8 +58,22 @@ func (d *door) docsVerb() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&raw, "markdown", false, "the markdown itself")
+	cmd.Flags().StringVar(&html, "html", "", "write all of it as a site into `dir`, which must be new, empty, or one that this wrote")
 	l.flags(cmd.Flags(), &d.conf)
 	return cmd
+}
+
+// docsText is what was asked for, as markdown.
+func (d *door) docsText(args []string) (string, error) {
+	if len(args) == 0 {
+		return d.docsIndex()
+	}
+	for _, t := range topics() {
+		if t.name == args[0] {
+			return t.text(d)
+		}
+	}
+	return d.docsOf(args[0])
 }
 
 func (d *door) docsOf(name string) (string, error) {
@@ -94,7 +101,9 @@ func (d *door) docsIndex() (string, error) {
 			fmt.Fprintf(&b, "- `runbook docs %s`: %s\n", r.Name, cmp.Or(r.Summary, r.Title))
 		}
 	}
-	b.WriteString("- `runbook docs builtins`: what a recipe can call\n- `runbook docs testing`: how to test one\n- `runbook docs gotchas`: what was met before, and what it meant\n")
+	for _, t := range topics() {
+		fmt.Fprintf(&b, "- `runbook docs %s`: %s\n", t.name, t.says)
+	}
 	return b.String(), nil
 }
 
@@ -122,11 +131,11 @@ func recipeDoc(r *engine.Recipe, called string) string {
 			b.WriteString(lowerHeadings(s.Guidance) + "\n")
 		}
 	}
-	source := r.Path
-	if r.Origin != r.Path {
-		source = r.Origin + ", " + r.Path
+	if r.Embedded {
+		fmt.Fprintf(&b, "\n*Ships with runbook, as `%s`.*\n", r.Path)
+	} else {
+		fmt.Fprintf(&b, "\n*Source: `%s`*\n", r.Origin)
 	}
-	fmt.Fprintf(&b, "\n*Source: %s*\n", source)
 	return b.String()
 }
 

@@ -64,23 +64,41 @@ type listedParam struct {
 	Required bool `json:"required,omitempty"`
 }
 
-// catalogue loads every recipe of every root. One that is broken is listed
+// catalogue lists every recipe of every root. One that is broken is listed
 // with its error, and so is one that kills the process that loads it.
 func (d *door) catalogue() ([]listed, error) {
+	out := []listed{}
+	err := d.eachRecipe(func(p engine.Place, r *engine.Recipe, err error) {
+		row := listed{Name: p.Name, Tags: []string{}, Params: []listedParam{}, Needs: []string{}, Origin: p.Origin(), Shadows: p.Shadows}
+		if err != nil {
+			row.Error, _, _ = explain(err)
+		} else {
+			row.fill(r)
+		}
+		out = append(out, row)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// eachRecipe loads every recipe of every root, by name; one has an error when it
+// does not load, and the others go on.
+func (d *door) eachRecipe(do func(p engine.Place, r *engine.Recipe, err error)) error {
 	roots := d.roots()
 	home := newBench(roots)
 	places, err := home.library.Places()
 	if err != nil {
 		fmt.Fprintf(d.err, "runbook: %v\n", err)
 	}
-	out := []listed{}
 	var c *cell
 	for _, p := range places {
 		var k kitchen = home
 		if !p.Root.Embedded {
 			if c == nil {
 				if c, err = openCell(roots); err != nil {
-					return nil, err
+					return err
 				}
 			}
 			k = c
@@ -89,22 +107,16 @@ func (d *door) catalogue() ([]listed, error) {
 		if errors.Is(err, engine.ErrNoRecipe) { // only for others to load it
 			continue
 		}
-		row := listed{Name: p.Name, Tags: []string{}, Params: []listedParam{}, Needs: []string{}, Origin: p.Origin(), Shadows: p.Shadows}
-		if err != nil {
-			row.Error, _, _ = explain(err)
-			var gone *died
-			if errors.As(err, &gone) {
-				c = nil // the next recipe gets a process of its own
-			}
-		} else {
-			row.fill(r)
+		var gone *died
+		if errors.As(err, &gone) {
+			c = nil // the next recipe gets a process of its own
 		}
-		out = append(out, row)
+		do(p, r, err)
 	}
 	if c != nil {
 		c.close()
 	}
-	return out, nil
+	return nil
 }
 
 func (row *listed) fill(r *engine.Recipe) {

@@ -67,6 +67,12 @@ func TestReadme(t *testing.T) {
 		}
 	})
 
+	t.Run("the exit codes are those of the docs", func(t *testing.T) {
+		if !strings.Contains(page, exitCodes) {
+			t.Errorf("README does not say\n%s", exitCodes)
+		}
+	})
+
 	t.Run("what it names is there", func(t *testing.T) {
 		named := regexp.MustCompile("`((?:cmd|engine|builtins|recipes)/[a-z/_.]*)`|\\]\\(([a-zA-Z/_.]+)\\)").FindAllStringSubmatch(page, -1)
 		if len(named) < 10 {

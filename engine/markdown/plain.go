@@ -14,13 +14,17 @@ var gaps = regexp.MustCompile(`\n{3,}`)
 // empty line, code as it stands. It is for searching, and for one-line summaries.
 func Plain(source string) string {
 	src := []byte(clean(source))
-	doc := md.Parser().Parse(text.NewReader(src))
+	return plainOf(md.Parser().Parse(text.NewReader(src)), src)
+}
+
+// plainOf is Plain of a part of a text that was parsed.
+func plainOf(part ast.Node, src []byte) string {
 	var b strings.Builder
-	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+	_ = ast.Walk(part, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			if n.Type() == ast.TypeBlock && n.Kind() != ast.KindDocument && n.Kind() != ast.KindTextBlock {
 				b.WriteByte('\n')
-				if n.Parent().Kind() == ast.KindDocument {
+				if n.Parent() != nil && n.Parent().Kind() == ast.KindDocument {
 					b.WriteByte('\n')
 				}
 			}
