@@ -303,6 +303,30 @@ def extension(a):
         a.loop.turn()
 
 
+def hold_interpreter(a):
+    """A regular expression that backtracks for ever in a thread: C code that never lets the interpreter go."""
+    import re
+    a.stick()
+    threading.Thread(target=lambda: re.match(r"(a+)+$", "a" * 64 + "b"), daemon=True).start()
+    while True:
+        a.loop.turn()
+
+
+def ignore(a, peer):
+    """A loop that turns, writes to all others, and reads nothing: level-triggered, it wakes at once for peer's bytes."""
+    sock = a.conns[peer].sock
+    a.loop.epoll.modify(sock.fileno(), select.EPOLLIN)
+    others = [c for name, c in a.conns.items() if name != peer]
+    a.stick()
+    due = 0.0
+    while True:
+        a.loop.epoll.poll(0.02)
+        if time.monotonic() >= due:
+            due = time.monotonic() + 0.02
+            for c in others:
+                c.send(data="x" * 200)
+
+
 def syslog(a, key):
     """Logs to a datagram socket, as to /dev/log, until its queue is full."""
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
