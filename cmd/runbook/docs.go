@@ -16,31 +16,37 @@ import (
 
 func (d *door) docsVerb() *cobra.Command {
 	var raw bool
-	var html string
+	var html, man string
 	var l looks
 	cmd := &cobra.Command{
 		Use:   "docs [RECIPE|" + strings.Join(topicNames(), "|") + "]",
 		Short: "Read the guidance of a recipe, offline",
 		Long: "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand. " +
-			"All of it, with the recipes of your own, also becomes a site for a browser, which needs no network.",
+			"All of it, with the recipes of your own, also becomes a site for a browser, which needs no network, or pages of the manual.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
   runbook docs builtins           what a recipe can call
   runbook docs testing            how to test one
   runbook docs gotchas            failures met before
   runbook docs wedged-actor --markdown > triage.md
-  runbook docs --html site        all of it, for a browser`,
+  runbook docs --html site        all of it, for a browser
+  runbook docs --man man          all of it, for man -M man runbook`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: d.completeDocs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := l.check(); err != nil {
 				return err
 			}
-			if html != "" {
-				if len(args) > 0 || raw {
-					return usage("docs: --html writes all pages, and takes nothing beside it", "runbook docs --html "+html)
-				}
+			switch {
+			case html == "" && man == "":
+			case html != "" && man != "":
+				return usage("docs: --html and --man: want one of them", "")
+			case len(args) > 0 || raw:
+				return usage("docs: --html and --man write all pages, and take nothing beside them", "")
+			case html != "":
 				return d.writeSite(html)
+			default:
+				return d.writeMan(man)
 			}
 			text, err := d.docsText(args)
 			if err != nil {
@@ -59,6 +65,7 @@ func (d *door) docsVerb() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&raw, "markdown", false, "the markdown itself")
 	cmd.Flags().StringVar(&html, "html", "", "write all of it as a site into `dir`, which must be new, empty, or one that this wrote")
+	cmd.Flags().StringVar(&man, "man", "", "write all of it as pages of the manual into `dir`, likewise")
 	l.flags(cmd.Flags(), &d.conf)
 	return cmd
 }

@@ -43,57 +43,75 @@ func verbsBelow(cmd *cobra.Command) []*cobra.Command {
 // commandDoc is what a verb is for, how it is called, and its flags.
 func commandDoc(cmd *cobra.Command) string {
 	var b strings.Builder
-	use := cmd.UseLine()
-	if cmd.HasAvailableSubCommands() {
-		use = cmd.CommandPath() + " VERB"
-	}
-	fmt.Fprintf(&b, "%s\n\n```sh\n%s\n```\n", sentence(cmp.Or(cmd.Long, cmd.Short)), use)
+	fmt.Fprintf(&b, "%s\n\n%s\n", sentence(cmp.Or(cmd.Long, cmd.Short)), codeBlock("sh", usageLine(cmd)))
 	if cmd.HasExample() {
-		fmt.Fprintf(&b, "\nExamples:\n\n```sh\n%s\n```\n", outdented(cmd.Example))
+		fmt.Fprintf(&b, "\nExamples:\n\n%s\n", codeBlock("sh", outdented(cmd.Example)))
 	}
-	var rows []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			rows = append(rows, fmt.Sprintf("- `%s`: %s", c.CommandPath(), plainText(c.Short)))
-		}
-	}
-	for _, word := range cmd.ValidArgs {
-		name, says, _ := strings.Cut(word, "\t")
-		rows = append(rows, fmt.Sprintf("- `%s`: %s", name, plainText(says)))
-	}
-	if len(rows) > 0 {
-		b.WriteString("\n" + strings.Join(rows, "\n") + "\n")
-	}
-	if rows := flagRows(cmd); len(rows) > 0 {
-		b.WriteString("\nFlags:\n\n" + strings.Join(rows, "\n") + "\n")
-	}
+	writeTerms(&b, "\n", wordsOf(cmd))
+	writeTerms(&b, "\nFlags:\n\n", flagsOf(cmd))
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func flagRows(cmd *cobra.Command) []string {
+func usageLine(cmd *cobra.Command) string {
+	if cmd.HasAvailableSubCommands() {
+		return cmd.CommandPath() + " VERB"
+	}
+	return cmd.UseLine()
+}
+
+// typed is a word that is typed, and what it means.
+type typed struct{ word, says string }
+
+func writeTerms(b *strings.Builder, above string, terms []typed) {
+	for i, t := range terms {
+		if i == 0 {
+			b.WriteString(above)
+		}
+		fmt.Fprintf(b, "- `%s`: %s\n", t.word, plainText(t.says))
+	}
+}
+
+// wordsOf are the verbs below a verb, or the words that it takes.
+func wordsOf(cmd *cobra.Command) []typed {
+	var terms []typed
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			terms = append(terms, typed{c.CommandPath(), c.Short})
+		}
+	}
+	for _, valid := range cmd.ValidArgs {
+		name, says, _ := strings.Cut(valid, "\t")
+		terms = append(terms, typed{name, says})
+	}
+	return terms
+}
+
+func flagsOf(cmd *cobra.Command) []typed {
 	flags := cmd.LocalFlags()
 	if cmd.DisableFlagParsing { // run, whose flags depend on the recipe
 		flags = (&runFlags{}).set(&config{})
 	}
-	var rows []string
+	var terms []typed
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Name == "help" {
 			return
 		}
 		kind, says := pflag.UnquoteUsage(f)
-		text := "--" + f.Name
+		word := "--" + f.Name
 		if f.Shorthand != "" {
-			text = "-" + f.Shorthand + ", " + text
+			word = "-" + f.Shorthand + ", " + word
 		}
 		if kind != "" && f.NoOptDefVal == "" {
-			text += " " + strings.ToUpper(kind)
+			word += " " + strings.ToUpper(kind)
 		}
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "[]" {
+		switch f.DefValue {
+		case "", "false", "0", "0s", "[]":
+		default:
 			says += " (default " + f.DefValue + ")"
 		}
-		rows = append(rows, fmt.Sprintf("- `%s`: %s", text, plainText(says)))
+		terms = append(terms, typed{word, says})
 	})
-	return rows
+	return terms
 }
 
 // sentence is a help text with its end, as a page has it.

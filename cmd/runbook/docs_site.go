@@ -41,7 +41,7 @@ func (d *door) site() (site.Site, error) {
 	var recipes, reference []site.Page
 	taken := map[string]bool{}
 	err := d.eachRecipe(func(p engine.Place, r *engine.Recipe, err error) {
-		page := site.Page{Path: freePath("recipes/", p.Name, taken), Group: groupOf(p.Root), Title: p.Name, Answers: []string{"runbook run " + p.Name, "runbook docs " + p.Name}}
+		page := site.Page{Path: "recipes/" + freeName(p.Name, taken) + ".html", Group: groupOf(p.Root), Title: p.Name, Answers: []string{"runbook run " + p.Name, "runbook docs " + p.Name}}
 		if err != nil {
 			text, _, _ := explain(err)
 			fmt.Fprintf(d.err, "runbook: %s does not load, and its page says so: %s\n", p.Name, printable(firstLine(text)))
@@ -99,15 +99,15 @@ Each recipe is one file that you can read, change and copy: guidance beside the 
 It only looks, unless you let it act. What could not be read is said, and never taken for a good sign.
 `
 
-// freePath is a file for a page of that name: names that differ in their letters'
-// case only are one file on some machines.
-func freePath(dir, name string, taken map[string]bool) string {
-	file := name
-	for i := 2; taken[strings.ToLower(file)]; i++ {
-		file = fmt.Sprintf("%s-%d", name, i)
+// freeName is a file's name for a page: names that differ in their letters' case
+// only are one file on some machines.
+func freeName(name string, taken map[string]bool) string {
+	free := name
+	for i := 2; taken[strings.ToLower(free)]; i++ {
+		free = fmt.Sprintf("%s-%d", name, i)
 	}
-	taken[strings.ToLower(file)] = true
-	return dir + file + ".html"
+	taken[strings.ToLower(free)] = true
+	return free
 }
 
 func firstLine(s string) string {

@@ -123,7 +123,7 @@ func (r *reading) rawHTML(w util.BufWriter, src []byte, node ast.Node, entering 
 		segments := node.(*ast.RawHTML).Segments
 		for i := range segments.Len() {
 			at := segments.At(i)
-			escape(w, string(at.Value(src)))
+			writeEscaped(w, string(at.Value(src)))
 		}
 	}
 	return ast.WalkSkipChildren, nil
@@ -135,9 +135,9 @@ func (r *reading) htmlBlock(w util.BufWriter, src []byte, node ast.Node, enterin
 	}
 	n := node.(*ast.HTMLBlock)
 	w.WriteString("<p>")
-	escape(w, linesOf(n, src))
+	writeEscaped(w, linesOf(n, src))
 	if n.HasClosure() {
-		escape(w, string(n.ClosureLine.Value(src)))
+		writeEscaped(w, string(n.ClosureLine.Value(src)))
 	}
 	w.WriteString("</p>\n")
 	return ast.WalkContinue, nil
@@ -167,7 +167,7 @@ func (r *reading) image(w util.BufWriter, src []byte, node ast.Node, entering bo
 
 func (r *reading) autoLink(w util.BufWriter, src []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
-		escape(w, string(node.(*ast.AutoLink).Label(src)))
+		writeEscaped(w, string(node.(*ast.AutoLink).Label(src)))
 	}
 	return ast.WalkContinue, nil
 }
@@ -184,7 +184,7 @@ func (r *reading) codeSpan(w util.BufWriter, src []byte, node ast.Node, entering
 		fmt.Fprintf(w, `<a href="%s">`, html.EscapeString(href))
 	}
 	w.WriteString("<code>")
-	escape(w, span)
+	writeEscaped(w, span)
 	w.WriteString("</code>")
 	if href != "" {
 		w.WriteString("</a>")
@@ -215,7 +215,7 @@ func (r *reading) fenced(w util.BufWriter, src []byte, node ast.Node, entering b
 	}
 	// A block that is wider than a phone scrolls, which needs the focus of a keyboard.
 	w.WriteString(`<pre tabindex="0"><code>`)
-	escape(w, linesOf(n, src))
+	writeEscaped(w, linesOf(n, src))
 	w.WriteString("</code></pre>\n")
 	return ast.WalkContinue, nil
 }
@@ -251,4 +251,4 @@ func linesOf(n ast.Node, src []byte) string {
 	return b.String()
 }
 
-func escape(w util.BufWriter, s string) { w.WriteString(html.EscapeString(s)) }
+func writeEscaped(w util.BufWriter, s string) { w.WriteString(html.EscapeString(s)) }

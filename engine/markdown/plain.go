@@ -6,6 +6,7 @@ import (
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
 var gaps = regexp.MustCompile(`\n{3,}`)
@@ -32,7 +33,7 @@ func plainOf(part ast.Node, src []byte) string {
 		}
 		switch n := n.(type) {
 		case *ast.Text:
-			b.Write(n.Segment.Value(src))
+			b.WriteString(meaning(n, src))
 			if n.SoftLineBreak() || n.HardLineBreak() {
 				b.WriteByte(' ')
 			}
@@ -50,4 +51,14 @@ func plainOf(part ast.Node, src []byte) string {
 		return ast.WalkContinue, nil
 	})
 	return strings.TrimSpace(gaps.ReplaceAllString(b.String(), "\n\n"))
+}
+
+// meaning is a text without the backslashes that shield its marks, and with its
+// entities resolved; code is as it stands.
+func meaning(n *ast.Text, src []byte) string {
+	text := n.Segment.Value(src)
+	if n.IsRaw() || n.Parent() != nil && n.Parent().Kind() == ast.KindCodeSpan {
+		return string(text)
+	}
+	return clean(string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(text))))) // &rlm; is unsafe, too
 }
