@@ -189,10 +189,10 @@ func (l *Library) Load(ctx context.Context, place Place) (*Recipe, error) {
 	return newLoader(l).recipe(ctx, place)
 }
 
-// Page is the text that an embedded file holds as PAGE: guidance that is made
-// of the data beside it. Errors: the file is not there, does not load, or has
-// no such text.
-func (l *Library) Page(ctx context.Context, file string) (string, error) {
+// Page is the text that the function PAGE of an embedded file makes: guidance made
+// of the data beside it, and of what others know, a name and a text each. Errors:
+// the file is not there, does not load, has no such function, or that fails.
+func (l *Library) Page(ctx context.Context, file string, own [][2]string) (string, error) {
 	for i := range l.Roots {
 		r := &l.Roots[i]
 		if !r.Embedded {
@@ -202,11 +202,20 @@ func (l *Library) Page(ctx context.Context, file string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if text, ok := starlark.AsString(m.globals["PAGE"]); ok {
-			return text, nil
+		known := &starlark.List{}
+		for _, o := range own {
+			_ = known.Append(starlark.Tuple{starlark.String(o[0]), starlark.String(o[1])})
 		}
+		thread := &starlark.Thread{Name: file}
+		thread.SetMaxExecutionSteps(maxLoadSteps)
+		value, err := starlark.Call(thread, m.globals["PAGE"], starlark.Tuple{known}, nil)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", file, err)
+		}
+		text, _ := starlark.AsString(value)
+		return text, nil
 	}
-	return "", fmt.Errorf("%s: holds no PAGE", file)
+	return "", fmt.Errorf("%s: nothing is embedded", file)
 }
 
 // Entry is a recipe of the library, or why it could not be loaded.
