@@ -229,6 +229,7 @@ var recordGroupKind = &kind[*probe.RecordGroup]{
 			return d
 		}},
 		{name: "texts", typ: "int", doc: "different messages among those repeated, digits aside, counted up to 16", get: func(g *probe.RecordGroup) starlark.Value { return integer(g.Texts) }},
+		{name: "messages", typ: "int", doc: "different messages among those repeated, digits and all, counted up to 16", get: func(g *probe.RecordGroup) starlark.Value { return integer(g.Messages) }},
 		{name: "since", typ: "logline or None", doc: "where the first repeated one is", get: func(g *probe.RecordGroup) starlark.Value { return lineOrNone(g.Since) }},
 		{name: "after", typ: "int", doc: "records from there on", get: func(g *probe.RecordGroup) starlark.Value { return integer(g.After) }},
 		{name: "repeated", typ: "list of list of logline", doc: "the first 5 of them, each as the first 3 of its lines", get: func(g *probe.RecordGroup) starlark.Value {

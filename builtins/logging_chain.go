@@ -20,7 +20,7 @@ func (w *world) loggingChain() engine.Builtin {
 			"The chain is walked as `logging` does: it stops at a logger that does not propagate. Who makes and adds handlers is recorded while it happens. " +
 			"Filters and formatters are asked with a sample record, level by level; nothing is logged.",
 		Params: []engine.Arg{
-			{Name: "loggers", Type: "list of string", Doc: "Names; `root` is the root. Empty: the names of the modules."},
+			{Name: "loggers", Type: "list of string", Doc: "Names; `root` is the root. Empty: the names of the modules that are imported, or else of those that are called."},
 			{Name: "imports", Type: "list of string", Default: "[]", Doc: "Modules, or files that end in `.py`, in this order."},
 			{Name: "calls", Type: "list of string", Default: "[]", Doc: "`module:function`, perhaps with literal arguments, `module:function(\"info\", n=1)`; called after the imports."},
 			{Name: "python", Type: "string", Default: `""`, Doc: "The interpreter, or a command line that ends in one. Empty: that of `$VIRTUAL_ENV`, else `.venv/bin/python`, else `python3`."},

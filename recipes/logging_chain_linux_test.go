@@ -285,3 +285,26 @@ func (s *setUp) really(t *testing.T) map[string]tally {
 	}
 	return counts
 }
+
+// Where no logger is named, that of each module is walked up from, however the
+// module was given: an audit of no logger would find nothing wrong with any.
+func TestLoggerOfAModule(t *testing.T) {
+	python := aPython(t)
+	const twice = "import logging\nlogging.getLogger(__name__).addHandler(logging.StreamHandler())\nlogging.basicConfig()\ndef again(): pass\n"
+	for _, c := range []struct{ name, param, value string }{
+		{"by name", "import_", "app"},
+		{"a file", "import_", "app.py"},
+		{"a file by its path", "import_", "./app.py"},
+		{"only called", "call", "app:again"},
+		{"a file, only called", "call", "app.py:again()"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetUp(t, python, &txtar.Archive{Files: []txtar.File{{Name: "app.py", Data: []byte(twice)}}})
+			s.more = map[string][]string{"logger": nil, "import_": nil, c.param: {c.value}}
+			if got := s.findings(t); !strings.Contains(got, "|  app |") || !strings.Contains(got, "fault double-print") {
+				t.Errorf("says\n%s", got)
+			}
+		})
+	}
+}

@@ -42,6 +42,8 @@ func TestRecordsOfALog(t *testing.T) {
 		{"twice from the middle on", times(8, head+"first %w") + times(8, head+"hello %w", head+"hello %w"), "fault repeated twice"},
 		{"one actor of two", times(8, alpha+"hello %w", alpha+"hello %w", beta+"good bye %w"), "fault repeated twice; rule_out repeated"},
 		{"the same is said now and then", times(8, head+"hello %w") + times(3, head+"still here") + times(8, head+"hello %wy"), "rule_out repeated"},
+		{"each twice, in one wording", times(8, head+"tick %d", head+"tick %d"), "fault repeated twice"},
+		{"each twice, and always the same", times(8, head+"beat", head+"beat"), "unknown alike twice"},
 		{"a heartbeat within a second", times(8, head+"hello %w") + times(2, "2026-11-22 10:00:09 INFO a.b: beat"), "rule_out repeated"},
 		{"tracebacks", times(8, head+"hello %w") + times(1, head+"failed") + trace + times(4, head+"hello %w"), "rule_out repeated"},
 		{"lines that go on", times(8, head+"tree:\n  |_a\n  |_b\n}"), "rule_out repeated"},

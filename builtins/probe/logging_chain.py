@@ -87,11 +87,16 @@ def watch():
     logging.Handler.__init__, logging.Logger.addHandler = init, add
 
 
+def module_of(name):
+    """Returns the name of a module that was given by name, or as a file."""
+    return os.path.splitext(os.path.basename(name))[0] if name.endswith(".py") else name
+
+
 def bring_in(name):
     """Imports a module by name, or a file."""
     if not name.endswith(".py"):
         return importlib.import_module(name)
-    stem = os.path.splitext(os.path.basename(name))[0]
+    stem = module_of(name)
     spec = importlib.util.spec_from_file_location(stem, os.path.abspath(name))
     module = importlib.util.module_from_spec(spec)
     sys.modules[stem] = module
@@ -382,7 +387,7 @@ def main():
                     raise  # the deadline
                 leave()
     audit = Audit()
-    loggers = asked["loggers"] or [n for n in asked["imports"] if not n.endswith(".py")]
+    loggers = asked["loggers"] or [module_of(n) for n in asked["imports"] or [c.partition(":")[0] for c in asked["calls"]]]
     chains = [audit.chain(n) for n in loggers]
     answer({
         "chains": chains,

@@ -26,7 +26,8 @@ type RecordGroup struct {
 
 	Records  int         // each once, however often it is there
 	Folds    map[int]int // by n: how many are there n times
-	Texts    int         // different messages among those repeated, counted up to 16
+	Texts    int         // different messages among those repeated, digits aside, counted up to 16
+	Messages int         // the same, digits and all
 	Since    LogMark     // where the first of these is; Line 0: there is none
 	After    int         // records from there on
 	Repeated []Repeat    // the first
@@ -36,9 +37,10 @@ type RecordGroup struct {
 	BareKnown int // whose text stands elsewhere behind a header
 	BareFirst []LogMark
 
-	last  record
-	texts texts
-	bare  texts
+	last     record
+	texts    texts
+	messages texts
+	bare     texts
 }
 
 // Repeat is a record with the first of the lines that say it.
@@ -179,6 +181,7 @@ func (g *RecordGroup) endRecord(r *recorder) {
 	g.Folds[min(c.times, 99)]++
 	if c.times > 1 {
 		g.Texts = g.texts.add(r.hash(c.header.Message))
+		g.Messages = g.messages.add(maphash.Bytes(r.seed, c.header.Message))
 		if g.Since.Line == 0 {
 			g.Since = c.lines[0].keep()
 		}
