@@ -142,7 +142,7 @@ var unreadKind = &kind[probe.PyProblem]{
 		{name: "path", typ: "string", get: func(p probe.PyProblem) starlark.Value { return text(p.Path) }},
 		{name: "line", typ: "int or None", doc: "None: the file as a whole", get: func(p probe.PyProblem) starlark.Value { return unless(0, p.Line) }},
 		{name: "column", typ: "int or None", get: func(p probe.PyProblem) starlark.Value { return unless(0, p.Column) }},
-		{name: "kind", typ: "string", doc: `"unreadable", "binary", "too-large", "syntax"; "not-covered": the built-in parser does not understand it, an interpreter may`,
+		{name: "kind", typ: "string", doc: `"unreadable", "binary", "too-large", "syntax"; "unparsed": no reader understands it, and something may be in it; "not-covered": the built-in parser does not understand it, an interpreter may`,
 			get: func(p probe.PyProblem) starlark.Value { return text(p.Kind) }},
 		{name: "text", typ: "string", doc: "why", get: func(p probe.PyProblem) starlark.Value { return text(p.Text) }},
 	},

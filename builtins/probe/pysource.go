@@ -45,9 +45,12 @@ type PySources struct {
 // PyProblem is a file, or a part of one, that was not read.
 type PyProblem struct {
 	Path         string
-	Line, Column int    // 0 = the file as a whole
-	Kind         string // unreadable, binary, too-large, encoding, syntax; not-covered: our own parser does not understand it
-	Text         string
+	Line, Column int // 0 = the file as a whole
+	// Kind is unreadable, binary, too-large, or encoding; syntax: it is no Python,
+	// and nothing that matters is in it; unparsed: something may be, and no reader
+	// understands it; not-covered: our own parser does not, and no other was there.
+	Kind string
+	Text string
 }
 
 // ReadPySources reads sources and joins what they say. Both readers give the
@@ -145,6 +148,20 @@ func (s *pySource) parse() {
 	default:
 		s.problem = &PyProblem{Path: s.path, Kind: "not-covered", Text: err.Error()}
 	}
+}
+
+// refused takes what an interpreter says against a file. Where something may be
+// in it, it may also be of a later version of Python, of which our own parser
+// understands some.
+func (s *pySource) refused(why PyProblem) {
+	s.tree, s.problem = nil, nil
+	if s.matters {
+		if s.parse(); s.problem == nil {
+			return
+		}
+		why.Kind = "unparsed"
+	}
+	s.problem = &why
 }
 
 // line returns the text of a line, counted from 1.
@@ -268,7 +285,7 @@ func askAst(ctx context.Context, h Host, r PySourceRun, sources []*pySource) (re
 		}
 		s := sources[i]
 		if a.Error != nil {
-			s.tree, s.problem = nil, &PyProblem{Path: s.path, Line: a.Error.Line, Column: a.Error.Column, Kind: "syntax", Text: a.Error.Text}
+			s.refused(PyProblem{Path: s.path, Line: a.Error.Line, Column: a.Error.Column, Kind: "syntax", Text: a.Error.Text})
 			continue
 		}
 		tree, err := pysource.Decode(a.Tree)

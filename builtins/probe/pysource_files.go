@@ -18,8 +18,9 @@ import (
 var skippedDirs = []string{"node_modules", "__pycache__", "site-packages"}
 
 // pyFiles lists the files that paths name: a file whatever its name, of a
-// directory the .py files below it. Links within are not followed. Each is there
-// once, in the order of paths.
+// directory the .py files below it. Links to directories within are not
+// followed. Each is there once, in the order of paths; a link to one that is
+// there is that one.
 func pyFiles(paths []string) ([]string, error) {
 	var out []string
 	seen := map[string]bool{}
@@ -54,7 +55,10 @@ func pyFiles(paths []string) ([]string, error) {
 			return nil
 		})
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(path string) bool {
+		to, err := filepath.EvalSymlinks(path)
+		return err == nil && to != path && seen[to]
+	}), nil
 }
 
 func skipsDir(path, name string) bool {

@@ -131,6 +131,32 @@ func TestPySourcesThatCannotBeReadAreNamedAndOthersGoOn(t *testing.T) {
 	}
 }
 
+// A file that an interpreter refuses may be written for a later one: then our
+// own parser reads it. What neither understands is not called no Python where
+// something may be in it.
+func TestPySourcesThatAnInterpreterRefuses(t *testing.T) {
+	const caller = "import trio\nasync def f(proxy: BareProxy):\n    with trio.move_on_after(1): await proxy.ask(1)\n"
+	aPython(t)
+	dir := sourceTree(t, "a.py", bareProxy, "later.py", "type Pair[T] = tuple[T, T]\n"+caller, "neither.py", caller+"def g(:\n", "quiet.py", "def g(:\n")
+	if err := os.Symlink("a.py", filepath.Join(dir, "link.py")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadPySources(context.Background(), live(t, LiveOptions{}), PySourceRun{Paths: []string{dir}, Names: sourceNames})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, p := range got.Problems {
+		kinds = append(kinds, filepath.Base(p.Path)+" "+p.Kind)
+	}
+	if want := []string{"neither.py unparsed", "quiet.py syntax"}; !slices.Equal(kinds, want) || !got.ByAst {
+		t.Errorf("by %s: %q, want %q", got.Reader, kinds, want)
+	}
+	if len(got.Scopes) != 1 || filepath.Base(got.Scopes[0].At.Path) != "later.py" || got.Files != 4 {
+		t.Errorf("%d files, %+v", got.Files, got.Scopes)
+	}
+}
+
 func TestWithoutAPythonTheBuiltinParserSaysWhy(t *testing.T) {
 	dir := sourceTree(t, "a.py", bareProxy+bareCaller)
 	t.Setenv("PATH", "/nowhere")
