@@ -67,6 +67,7 @@ func Table(o Options) []engine.Builtin {
 		w.loggingChain(),
 		w.findings(),
 		w.read(),
+		readTable(),
 		w.junit(),
 		w.pysource(),
 	}, slices.Concat(w.logsTable(), w.gitTable(), statsTable())...)

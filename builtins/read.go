@@ -23,16 +23,25 @@ func (w *world) read() engine.Builtin {
 			if err := starlark.UnpackArgs(call.Name, args, kwargs, "path", &path); err != nil {
 				return nil, err
 			}
-			switch call.Named(path) {
-			case engine.KindPath, engine.KindList, engine.KindRest:
-			default:
-				return nil, fmt.Errorf("%s %s: only a file that the user named in a parameter of kind path, list or rest", call.Name, path)
-			}
-			content, err := probe.ReadText(path)
+			content, err := readNamed(call, path)
 			if err != nil {
-				return nil, &blind{probe: call.Name, err: err}
+				return nil, err
 			}
 			return text(content), nil
 		},
 	}
+}
+
+// readNamed returns the text of a file that the user named in a parameter.
+func readNamed(call *engine.Call, path string) (string, error) {
+	switch call.Named(path) {
+	case engine.KindPath, engine.KindList, engine.KindRest:
+	default:
+		return "", fmt.Errorf("%s %s: only a file that the user named in a parameter of kind path, list or rest", call.Name, path)
+	}
+	content, err := probe.ReadText(path)
+	if err != nil {
+		return "", &blind{probe: "read", err: err}
+	}
+	return content, nil
 }

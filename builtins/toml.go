@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -27,19 +28,28 @@ func tomlDecode() engine.Builtin {
 			if err := starlark.UnpackArgs(call.Name, args, kwargs, "text", &source); err != nil {
 				return nil, err
 			}
-			var table map[string]any
-			err := toml.Unmarshal([]byte(source), &table)
-			var at *toml.DecodeError
-			if errors.As(err, &at) {
-				line, column := at.Position()
-				return nil, fmt.Errorf("%s: line %d, column %d: %s", call.Name, line, column, at.Error())
-			}
+			v, err := decodeTOML(source)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", call.Name, err)
 			}
-			return tomlValue(table), nil
+			return v, nil
 		},
 	}
+}
+
+// decodeTOML returns the value of a text; an error begins with the place.
+func decodeTOML(source string) (starlark.Value, error) {
+	var table map[string]any
+	err := toml.Unmarshal([]byte(source), &table)
+	var at *toml.DecodeError
+	if errors.As(err, &at) {
+		line, column := at.Position()
+		return nil, fmt.Errorf("line %d, column %d: %s", line, column, strings.TrimPrefix(at.Error(), "toml: "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tomlValue(table), nil
 }
 
 // tomlValue is a value of TOML in Starlark. Of a table the order is lost.

@@ -1,6 +1,14 @@
 package builtins
 
-import "testing"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"runbook/engine"
+)
 
 func TestTOML(t *testing.T) {
 	r := newRun(nil)
@@ -10,4 +18,31 @@ func TestTOML(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	wantError(t, r.fails(t, `out = toml.decode("a = 1\nb = = 2\n")`), "toml.decode: line 2, column 5")
+}
+
+func TestReadTable(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{"a.toml": "b = 1\n", "a.json": `{"b": [1, null]}`, "bad.toml": "b = = 2\n", "bad.json": `{"b": [}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ name, want string }{
+		{"a.toml", `{"b": 1}`},
+		{"a.json", `{"b": [1, None]}`},
+		{"bad.toml", "bad.toml is no TOML: line 1, column 5: "},
+		{"bad.json", "bad.json is no JSON: at offset 7, unexpected character '}'"},
+		{"none.json", "none.json: no such file or directory"},
+	} {
+		r := newRun(nil)
+		path := filepath.Join(dir, c.name)
+		r.named = map[string]engine.Kind{path: engine.KindPath}
+		if strings.HasPrefix(c.want, "{") {
+			if got := r.text(t, fmt.Sprintf("out = read_table(%q)", path)); got != c.want {
+				t.Errorf("%s: got %s", c.name, got)
+			}
+			continue
+		}
+		wantError(t, r.fails(t, fmt.Sprintf("read_table(%q)", path)), c.want)
+	}
 }

@@ -14,8 +14,8 @@ var (
 )
 
 // ExitCode is the process's exit code for a run, by design §5: 0 no fault, 1 a
-// fault (or a warning, when the user asked for that), 3 incomplete, 130
-// interrupted, 143 terminated. 2, a usage error, is no run.
+// fault (or a warning, when the user asked for that), 2 a usage error that only
+// the recipe could see, 3 incomplete, 130 interrupted, 143 terminated.
 func ExitCode(f event.RunFinished, failOnWarn bool) int {
 	switch {
 	case f.Outcome == event.Interrupted && f.Reason == ErrTerminated.Error():
@@ -26,6 +26,8 @@ func ExitCode(f event.RunFinished, failOnWarn bool) int {
 		return 1
 	case failOnWarn && f.Counts[event.Warn] > 0:
 		return 1
+	case f.Outcome == event.Misused:
+		return 2
 	case f.Outcome == event.Clean:
 		return 0
 	default:
@@ -38,6 +40,7 @@ type ending struct {
 	interrupted string // reason; "" = nobody did
 	failed      string // "step blame: …", the first
 	incomplete  string // the first reason
+	usage       string // stop(usage = True)
 	stopped     string // stop(), in peace
 }
 
@@ -49,6 +52,8 @@ func (e *ending) outcome(counts map[event.Verdict]int) (event.Outcome, string) {
 		return event.Faults, ""
 	case e.failed != "":
 		return event.Failed, e.failed
+	case e.usage != "":
+		return event.Misused, e.usage
 	case e.incomplete != "":
 		return event.Incomplete, e.incomplete
 	case counts[event.Unknown] > 0:

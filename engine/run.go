@@ -224,6 +224,9 @@ func (r *run) keep(ctx context.Context, s *Step, out stepResult) {
 		if out.unknown {
 			first(&r.ending.incomplete, out.reason)
 		}
+		if out.usage {
+			first(&r.ending.usage, out.reason)
+		}
 	case event.StatusDenied:
 		first(&r.ending.incomplete, fmt.Sprintf("step %s: %s", s.Name, out.reason))
 	case event.StatusCancelled:

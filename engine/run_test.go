@@ -110,6 +110,9 @@ def ends():
 def ends_blind():
     """E"""
     stop("pid 7 is gone", unknown = True)
+def ends_unasked():
+    """E"""
+    stop("nothing is named", usage = True)
 def wants(fails):
     """W"""
 def wants_both(fails, denied, ok):
@@ -145,6 +148,7 @@ def may(fails = None, denied = "no", ok = None):
 		{"says unknown", "unsure", event.Incomplete, 3, 3, "unsure done", "something could not be looked at"},
 		{"stops in peace", "ends, ok", event.Clean, 0, 0, "ends stopped: nothing to do\nok skipped: stopped: nothing to do", "nothing to do"},
 		{"stops blind", "ends_blind, ok", event.Incomplete, 3, 3, "ends_blind stopped: pid 7 is gone\nok skipped: stopped: pid 7 is gone", "pid 7 is gone"},
+		{"stops for it was asked nothing", "ends_unasked, ok", event.Misused, 2, 2, "ends_unasked stopped: nothing is named\nok skipped: stopped: nothing is named", "nothing is named"},
 		{"stops after a fault", "accuses, ends", event.Faults, 1, 1, "accuses done\nends stopped: nothing to do", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

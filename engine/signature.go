@@ -93,7 +93,7 @@ var wordSignatures = func() map[string]word {
 	for _, w := range []word{
 		wordOfText("fault", verdict, none), wordOfText("warn", verdict, none), wordOfText("rule_out", verdict, none),
 		wordOfText("unknown", verdict, none), wordOfText("note", verdict, none),
-		wordOfText("stop", "reason unknown?", none), wordOfText("show", "value title?", none),
+		wordOfText("stop", "reason unknown? usage?", none), wordOfText("show", "value title?", none),
 		wordOfText("recipe", "summary? tags? params? steps?", none), wordOfText("step", "fn needs? deadline?", nil),
 		wordOfText("regexp", "pattern", only("regexp")), wordOfText("size", "n", only("string")),
 		wordOfText("span", "d", only("string")), wordOfText("plural", "n one many?", only("string")),

@@ -36,6 +36,7 @@ type stepResult struct {
 	blind     string // one line: what could not be looked at, which reason leaves to the finding
 	detail    string
 	unknown   bool // could not look
+	usage     bool // was asked for what cannot be meant
 	abandoned bool // its goroutine still runs
 }
 
@@ -160,7 +161,7 @@ func (s *stepRun) judge(value starlark.Value, err error) stepResult {
 		if stop.unknown {
 			s.unknown("stopped", stop.reason, "", script.Pos)
 		}
-		return stepResult{status: event.StatusStopped, reason: stop.reason, unknown: stop.unknown}
+		return stepResult{status: event.StatusStopped, reason: stop.reason, unknown: stop.unknown, usage: stop.usage}
 	case s.budget.Load():
 		script.Msg = fmt.Sprintf("used more than %s computation steps", grouped(int64(s.run.engine.MaxSteps)))
 	case s.ctx.Err() != nil:

@@ -79,21 +79,22 @@ func slug(s string) string {
 
 // stopped is the error by which stop() leaves the script.
 type stopped struct {
-	reason  string
-	unknown bool
+	reason         string
+	unknown, usage bool
 }
 
 func (s *stopped) Error() string { return "stopped: " + s.reason }
 
-// sayStop is stop(reason, unknown = False): the recipe ends in peace, or as
-// incomplete when what it was asked for could not be looked at.
+// sayStop is stop(reason, unknown = False, usage = False): the recipe ends in
+// peace; or as incomplete when what it was asked for could not be looked at; or
+// as asked in a way that cannot be meant, such as for nothing at all.
 func sayStop(thread *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	step := running(thread)
 	if step == nil {
 		return nil, errors.New("stop: only inside a step")
 	}
 	s := &stopped{}
-	if err := starlark.UnpackArgs("stop", args, kwargs, "reason", &s.reason, "unknown?", &s.unknown); err != nil {
+	if err := starlark.UnpackArgs("stop", args, kwargs, "reason", &s.reason, "unknown?", &s.unknown, "usage?", &s.usage); err != nil {
 		return nil, err
 	}
 	s.reason = oneLine(s.reason)

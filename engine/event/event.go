@@ -153,6 +153,7 @@ const (
 	Faults      Outcome = "faults"      // 1
 	Incomplete  Outcome = "incomplete"  // 3: no fault, and something could not be looked at
 	Failed      Outcome = "failed"      // 3: a step failed and no fault was found
+	Misused     Outcome = "usage"       // 2: the parameters do not say what is wanted
 	Interrupted Outcome = "interrupted" // 130 or 143
 )
 

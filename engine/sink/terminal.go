@@ -406,7 +406,7 @@ func (p *page) footer(s *story) {
 	switch outcome {
 	case event.Clean:
 		mark, in = p.ok, green
-	case event.Faults, event.Failed:
+	case event.Faults, event.Failed, event.Misused:
 		mark, in = p.bad, red
 	case event.Incomplete:
 		mark, in = "?", magenta
