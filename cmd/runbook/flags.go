@@ -149,7 +149,8 @@ func (p *paramText) Set(text string) error {
 }
 
 func paramHelp(p engine.Param) string {
-	text := strings.TrimSuffix(p.Doc, ".")
+	// Between backquotes pflag would read the name of the value.
+	text := strings.ReplaceAll(strings.TrimSuffix(p.Doc, "."), "`", "")
 	var more []string
 	if len(p.Choices) > 0 {
 		more = append(more, "one of "+strings.Join(p.Choices, ", "))

@@ -96,6 +96,16 @@ func TestRunKeepsTheDashesForARecipeThatAsksForThem(t *testing.T) {
 	}
 }
 
+// A command in the words of a parameter does not stand where its kind belongs.
+func TestHelpOfAParameterNamesItsKind(t *testing.T) {
+	f := pflag.NewFlagSet("r", pflag.ContinueOnError)
+	p := engine.Param{Name: "signatures", Kind: engine.KindList, Repeated: true, Doc: "A file; see `runbook docs gotchas`."}
+	f.Var(&paramText{param: p}, p.Name, paramHelp(p))
+	if kind, says := pflag.UnquoteUsage(f.Lookup(p.Name)); kind != "list" || says != "A file; see runbook docs gotchas (repeat for several)" {
+		t.Errorf("%s: %s", kind, says)
+	}
+}
+
 // Whatever stands on the command line: an error or a request, never a panic.
 func FuzzParseRun(f *testing.F) {
 	for _, seed := range []string{"r", "--json r -- x", "r --pid=1", "-vv r", "--allow=kill,run r --from=x", "r --=", "- r", "r ---x"} {
