@@ -16,7 +16,7 @@ import (
 func (d *door) demoVerb() *cobra.Command {
 	var r runFlags
 	var keep bool
-	var over string
+	var over, save string
 	var names []string // with what a shell shows beside each
 	for _, s := range scenarios() {
 		names = append(names, s.name+"\t"+s.title)
@@ -26,7 +26,7 @@ func (d *door) demoVerb() *cobra.Command {
 		Short: "Boot a tree of actors with something wrong in it, and diagnose that",
 		Long: `Boots a real tree of processes that this binary plays itself, runs wedged-actor on it,
 and takes it down. Exit 0 when the diagnosis named the culprit that was planted.`,
-		Example:   "  runbook demo\n  runbook demo deadlock\n  runbook demo --keep        leaves the tree to play with",
+		Example:   "  runbook demo\n  runbook demo deadlock\n  runbook demo --keep        leaves the tree to play with\n  runbook demo --capture hang.tgz",
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: names,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -37,11 +37,15 @@ and takes it down. Exit 0 when the diagnosis named the culprit that was planted.
 			if err := r.check(); err != nil {
 				return err
 			}
-			return d.demo(name, &r, over, keep)
+			if err := mayWrite(save, false); err != nil {
+				return err
+			}
+			return d.demo(name, &r, over, save, keep)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&keep, "keep", false, "leave the tree running")
+	f.StringVar(&save, "capture", "", "also save what capture would, into `file`: something to try recipes on")
 	f.StringVar(&over, "over", "", "sampling `interval` of the recipe")
 	f.BoolVar(&r.json, "json", false, "the report as one JSON document on stdout")
 	f.BoolVar(&r.noRecord, "no-record", d.conf.NoRecord, "do not record the run")
@@ -53,7 +57,7 @@ and takes it down. Exit 0 when the diagnosis named the culprit that was planted.
 	return cmd
 }
 
-func (d *door) demo(name string, r *runFlags, over string, keep bool) error {
+func (d *door) demo(name string, r *runFlags, over, save string, keep bool) error {
 	p, err := findScenario(name)
 	if err != nil {
 		return err
@@ -110,6 +114,9 @@ func (d *door) demo(name string, r *runFlags, over string, keep bool) error {
 		fmt.Fprintf(d.err, "\nas planted: nobody is at fault\n")
 	} else {
 		fmt.Fprintf(d.err, "\nas planted: %s\n", strings.Join(faults, ", "))
+	}
+	if save != "" {
+		return d.capture(save, j)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,9 @@ import (
 	"runbook/builtins"
 	"runbook/builtins/recipetest"
 )
+
+//go:embed tutorial.md
+var tutorial string // each of its commands is run by a test
 
 // topic is a page of the docs beside those of the recipes.
 type topic struct {
@@ -21,6 +25,7 @@ type topic struct {
 // topics lists them in the order in which they are read.
 func topics() []topic {
 	return []topic{
+		{"tutorial", "From an incident to a shared recipe", "a first recipe, from an incident to the whole team, in a quarter of an hour", func(*door) (string, error) { return tutorial, nil }},
 		{"testing", "Testing a recipe", "how to test one", func(*door) (string, error) { return recipetest.Guide, nil }},
 		{"builtins", "Builtins", "what a recipe can call", func(*door) (string, error) {
 			return builtins.Reference(builtins.Table(builtins.Options{})), nil
