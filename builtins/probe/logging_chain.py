@@ -107,12 +107,15 @@ def bring_in(name):
 def call(text):
     """Calls MODULE:FUNCTION, or MODULE:FUNCTION(ARGS) with literal arguments."""
     module, _, rest = text.partition(":")
-    tree = ast.parse(rest, "--call " + text, "eval").body
-    args, named = [], {}
-    if isinstance(tree, ast.Call):
-        args = [ast.literal_eval(a) for a in tree.args]
-        named = {k.arg: ast.literal_eval(k.value) for k in tree.keywords}
-        rest = rest[: rest.index("(")]
+    try:
+        tree = ast.parse(rest.strip(), mode="eval").body
+        args, named = [], {}
+        if isinstance(tree, ast.Call):
+            args = [ast.literal_eval(a) for a in tree.args]
+            named = {k.arg: ast.literal_eval(k.value) for k in tree.keywords}
+            rest = rest[: rest.index("(")]
+    except (SyntaxError, ValueError):
+        raise ValueError("want MODULE:FUNCTION, or MODULE:FUNCTION(ARGS) with literal arguments") from None
     target = bring_in(module)
     for name in rest.strip().split("."):
         target = getattr(target, name)
