@@ -248,6 +248,8 @@ func age(d time.Duration) string {
 	switch {
 	case s < 0:
 		return "0s"
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds()) // as evidence has it: what boots is a second older at the second look
 	case s < 60:
 		return fmt.Sprintf("%ds", s)
 	case s < 3600:

@@ -26,7 +26,7 @@ const (
 	gutter      = 11  // the longest word, and two
 	maxEvidence = 6   // rows, without -v
 	maxFindings = 50  // of one verdict, without -v
-	maxTitle    = 200 // columns
+	maxTitle    = 400 // columns: a culprit, what it does, and those who wait for it
 )
 
 // findingsBy draws all findings, worst first.
@@ -118,16 +118,13 @@ func (p *page) headline(word span, title []span, f event.Finding) {
 // titled is a title in bold. Its code spans are names rather than commands: a
 // culprit's stands out as it does in the tree, and without colour their marks go.
 func (p *page) titled(title string, verdict ink) []span {
-	spans := p.inline(title)
+	spans := codeSpans(title)
 	for i := range spans {
 		switch s := &spans[i]; {
 		case s.ink == code && (verdict == red || verdict == yellow):
 			s.ink = verdict
 		default:
 			s.ink = bold
-		}
-		if !p.color {
-			spans[i].text = strings.ReplaceAll(spans[i].text, "`", "")
 		}
 	}
 	return spans

@@ -22,7 +22,11 @@ func (p *page) stepsNotDone(s *story, cutOff bool) {
 	if len(left) == 0 {
 		return
 	}
-	p.heading("Steps not done")
+	if s.finished != nil && s.finished.Outcome == event.Clean && !slices.ContainsFunc(left, func(c *chapter) bool { return !unneeded(c) }) {
+		p.heading("Steps not needed")
+	} else {
+		p.heading("Steps not done")
+	}
 	said := ""
 	for i, c := range left {
 		if p.verbose == 0 && skipped(c) {
@@ -68,6 +72,11 @@ func (p *page) stepsNotDone(s *story, cutOff bool) {
 			p.verbatim(4, span{l, more})
 		}
 	}
+}
+
+// unneeded reports whether a step ended because there was no more to do.
+func unneeded(c *chapter) bool {
+	return skipped(c) || c.done != nil && c.done.Status == event.StatusStopped
 }
 
 func skipped(c *chapter) bool { return c.done != nil && c.done.Status == event.StatusSkipped }

@@ -176,6 +176,12 @@ func (p *page) inline(s string) []span {
 	if !p.color {
 		return []span{{strings.ReplaceAll(s, "**", ""), plain}}
 	}
+	return codeSpans(s)
+}
+
+// codeSpans takes the marks of code spans and of **bold** away. As in markdown,
+// a name with a backtick in it stands between two.
+func codeSpans(s string) []span {
 	var out []span
 	for s != "" {
 		i := strings.IndexAny(s, "`*")
@@ -183,6 +189,9 @@ func (p *page) inline(s string) []span {
 			break
 		}
 		mark, in := s[i:i+1], code
+		if mark == "`" {
+			mark = s[i : len(s)-len(strings.TrimLeft(s[i:], "`"))]
+		}
 		if strings.HasPrefix(s[i:], "**") {
 			mark, in = "**", bold
 		}
@@ -196,6 +205,9 @@ func (p *page) inline(s string) []span {
 			continue
 		}
 		inner := s[i+len(mark):][:end]
+		if len(mark) > 1 && in == code {
+			inner = strings.TrimSuffix(strings.TrimPrefix(inner, " "), " ")
+		}
 		out = append(out, span{s[:i], plain}, span{inner, in})
 		s = s[i+len(mark)+end+len(mark):]
 	}

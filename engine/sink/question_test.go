@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
 	"runbook/engine/event"
@@ -44,7 +45,7 @@ func TestAQuestionComesAfterWhatWasFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		rest := b.String()
-		inOrder(t, atQuestion, "Process tree of root", "Who waits for whom", "FAULT", "NOTE", "cleanup needs the effect kill", "To be ended", "beta (pid 24377)  SIGINT")
+		inOrder(t, atQuestion, "Process tree of root", "Who waits for whom", "FAULT", "NOTE", "✗ 1 fault · ", "cleanup needs the effect kill", "To be ended", "beta (pid 24377)  SIGINT")
 		inOrder(t, rest, "not ended", "Ended", "ended by SIGINT", "syscall denied", "1 fault")
 		for _, once := range []string{"Process tree of root", "FAULT  ", "Ended\n", "Look twice · done"} {
 			if n := strings.Count(atQuestion+rest, once); n > 1 {
@@ -61,6 +62,20 @@ func TestAQuestionComesAfterWhatWasFound(t *testing.T) {
 		}
 		if diff := cmp.Diff(atQuestion+rest, replayed.String()); diff != "" {
 			t.Errorf("-v %d (-live +replayed):\n%s", verbose, diff)
+		}
+	}
+}
+
+// Whose name has backticks keeps them: they mark it in the title, and are no part
+// of the marks.
+func TestANameKeepsItsBackticks(t *testing.T) {
+	var b builder
+	b.emit(event.Event{RunStarted: &event.RunStarted{Recipe: "r"}})
+	b.emit(event.Event{Found: &event.Finding{Verdict: event.Fault, Title: "``` a`b``c ``` waits for `beta`"}})
+	for _, color := range []bool{false, true} {
+		text := ansi.Strip(draw(t, b.events, sink.TerminalOptions{Width: 80, Color: color}))
+		if !strings.Contains(text, "a`b``c waits for beta\n") {
+			t.Errorf("colour %v:\n%s", color, text)
 		}
 	}
 }

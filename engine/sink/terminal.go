@@ -81,6 +81,7 @@ func (t *Terminal) Write(e event.Event) error {
 		t.text(p)
 	case e.Asked != nil:
 		p.soFar(&t.story, &t.told, t.zone)
+		p.tally(&t.story)
 		p.question(e)
 		t.text(p)
 	case e.RunFinished != nil:
@@ -395,6 +396,39 @@ func (p *page) clip(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// tally counts what was found, for who is to decide before the run is over.
+func (p *page) tally(s *story) {
+	counts := s.counts()
+	mark, in := p.warn, yellow
+	if counts[event.Fault] > 0 {
+		mark, in = p.bad, red
+	}
+	if line := p.counted(nil, counts, span{mark, in}); len(line) > 0 {
+		p.blank()
+		p.flow(0, 2, line, p.measure())
+	}
+}
+
+// counted adds to a line how many findings there are of each verdict; the first
+// of an empty line has the mark.
+func (p *page) counted(line []span, counts map[event.Verdict]int, mark span) []span {
+	for _, v := range verdicts {
+		if n := counts[v.verdict]; n > 0 {
+			word := v.many
+			if n == 1 {
+				word = v.one
+			}
+			text := decimal(n) + nbsp + strings.ReplaceAll(word, " ", nbsp)
+			if len(line) == 0 {
+				line = append(line, span{mark.text + " " + text, mark.ink})
+			} else {
+				line = append(line, span{" " + p.dot + " " + text, plain})
+			}
+		}
+	}
+	return line
+}
+
 // footer is the outcome in one line.
 func (p *page) footer(s *story) {
 	p.blank()
@@ -422,20 +456,7 @@ func (p *page) footer(s *story) {
 		line = append(line, span{": " + p.brief(reason, 3), plain})
 		reason = ""
 	}
-	for _, v := range verdicts {
-		if n := counts[v.verdict]; n > 0 {
-			word := v.many
-			if n == 1 {
-				word = v.one
-			}
-			text := decimal(n) + nbsp + strings.ReplaceAll(word, " ", nbsp)
-			if len(line) == 0 {
-				line = append(line, span{mark + " " + text, in})
-			} else {
-				line = append(line, span{" " + p.dot + " " + text, plain})
-			}
-		}
-	}
+	line = p.counted(line, counts, span{mark, in})
 	if outcome == event.Clean && reason != "" {
 		line = append(line, span{" " + p.dot + " " + p.brief(reason, 3), plain})
 	}
