@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,11 +72,15 @@ func (w *world) clear(call *engine.Call, targets processList, request probe.Kill
 		return newCleared(plan, w.host.Now()), nil
 	}
 	if w.host.Act() == nil {
-		return nil, &engine.Denied{Effect: engine.Kill, What: view, Reason: "nothing can be ended here: the processes are not those of this machine, now"}
+		return nil, &engine.Denied{Effect: engine.Kill, What: view, Reason: "nothing can be ended here: the processes are not those of this machine, now", ByHand: new(string)}
 	}
 	// Also when all are spared: who did not ask for an end need not hear that
 	// there was none.
 	if err := call.Confirm(engine.Kill, view); err != nil {
+		if denied := (*engine.Denied)(nil); errors.As(err, &denied) {
+			typed := byHand(plan.Plan, request.Grace)
+			denied.ByHand = &typed
+		}
 		return nil, err
 	}
 	if len(plan.Plan) == 0 {
@@ -116,7 +121,7 @@ func (w *world) mayClear(call *engine.Call, targets processList) error {
 	}
 	for _, p := range targets {
 		if !faulted[p.it.ID] && !guilty[p.Subject().Key()] {
-			return &engine.Denied{Effect: engine.Kill, Reason: fmt.Sprintf("%s is spared: this run found no fault in its tree", p.Subject().Label())}
+			return &engine.Denied{Effect: engine.Kill, Reason: fmt.Sprintf("%s is spared: this run found no fault in its tree", p.Subject().Label()), ByHand: new(string)}
 		}
 	}
 	if len(roots) > 1 && !call.Given["pid"] && !call.Given["match"] {
@@ -125,7 +130,7 @@ func (w *world) mayClear(call *engine.Call, targets processList) error {
 			names = append(names, p.Subject().Label())
 		}
 		slices.Sort(names)
-		return &engine.Denied{Effect: engine.Kill, Reason: fmt.Sprintf("%d trees have a fault (%s): say which one with --pid or --match", len(names), strings.Join(names, ", "))}
+		return &engine.Denied{Effect: engine.Kill, Reason: fmt.Sprintf("%d trees have a fault (%s): say which one with --pid or --match", len(names), strings.Join(names, ", ")), ByHand: new(string)}
 	}
 	return nil
 }
@@ -173,6 +178,28 @@ func atPrompt(t *probe.Thread, terminal bool) bool {
 	default:
 		return t.Syscall == ""
 	}
+}
+
+// byHand is the plan as a person would type it: SIGINT to the roots, then each
+// signal to whoever does not ignore it.
+func byHand(plan []probe.Step, grace time.Duration) string {
+	planned := map[int]bool{}
+	for _, s := range plan {
+		planned[s.PID] = true
+	}
+	var rungs []string
+	for _, signal := range []string{"SIGINT", "SIGTERM", "SIGKILL"} {
+		var pids strings.Builder
+		for _, s := range plan {
+			if slices.Contains(s.Signals, signal) && (signal != "SIGINT" || !planned[s.PPID]) {
+				fmt.Fprintf(&pids, " %d", s.PID)
+			}
+		}
+		if pids.Len() > 0 {
+			rungs = append(rungs, "kill -"+strings.TrimPrefix(signal, "SIG")+pids.String())
+		}
+	}
+	return strings.Join(rungs, fmt.Sprintf("; sleep %.0f; ", max(1, grace.Seconds())))
 }
 
 // planView shows exactly what would be hit.

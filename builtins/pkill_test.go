@@ -241,6 +241,23 @@ func TestProcessesOfASnapshotAreNotEnded(t *testing.T) {
 	if errors.As(err, &d) && len(d.What.Nodes) != 2 {
 		t.Errorf("the denial does not say what would have been hit: %+v", d.What)
 	}
+	if d != nil && (d.ByHand == nil || *d.ByHand != "") {
+		t.Error("the denial says how to end by hand what is not here")
+	}
+}
+
+// Who did not grant it is told what to type: pids, and no signal that they ignore.
+func TestADenialSaysHowToDoItByHand(t *testing.T) {
+	a := newArena(t, strings.Replace(twoTrees, "caught=2", "ignored=2", 1))
+	r := newRun(a).blamed(t, 101)
+	r.refuse = true
+	var d *engine.Denied
+	if err := r.fails(t, trees+`pkill(t1, grace = "3s")`); !errors.As(err, &d) || d.ByHand == nil {
+		t.Fatalf("got %v, want a denial with what to do by hand", err)
+	}
+	if want := "kill -TERM 100 101; sleep 3; kill -KILL 100 101"; *d.ByHand != want {
+		t.Errorf("got %q, want %q", *d.ByHand, want)
+	}
 }
 
 func TestATreeWithAPersonAtAPromptIsSpared(t *testing.T) {

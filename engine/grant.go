@@ -59,6 +59,7 @@ type Denied struct {
 	Reason string     // one line; "" = nobody granted it
 	What   event.View // what would have been hit
 	DryRun bool       // nobody was asked, because this run only shows
+	ByHand *string    // what a person would type instead, "" nothing; nil = what the guidance of the step says
 }
 
 func (d *Denied) Error() string {

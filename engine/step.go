@@ -168,6 +168,9 @@ func (s *stepRun) judge(value starlark.Value, err error) stepResult {
 		return stepResult{status: event.StatusCancelled, reason: s.why(), detail: script.Detail()}
 	case errors.As(err, &denied):
 		detail := byHand(s.step.Guidance)
+		if denied.ByHand != nil {
+			detail = cleanText(*denied.ByHand)
+		}
 		if detail != "" {
 			detail = "by hand:\n" + detail
 		}
