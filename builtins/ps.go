@@ -94,6 +94,8 @@ var processKind = &kind[*probe.Process]{
 			get: func(p *probe.Process) starlark.Value { return orNone(p.NetNS) }},
 		{name: "matched", typ: "bool", doc: "picked by `match` or `pid`, not merely a relative", aside: true,
 			get: func(p *probe.Process) starlark.Value { return truth(p.Matched) }},
+		{name: "above", typ: "bool", doc: "an ancestor of this run, such as the shell in which it was called: what that waits for is the run itself", aside: true,
+			get: func(p *probe.Process) starlark.Value { return truth(p.Above) }},
 		{name: "zombie", typ: "bool", doc: "has ended, and its parent has not asked how", aside: true,
 			get: func(p *probe.Process) starlark.Value { return truth(p.Zombie()) }},
 		{name: "stopped", typ: "bool", doc: "by a signal or a tracer", aside: true,

@@ -48,7 +48,7 @@ func identify(ctx context.Context, h Host, was Process) Reading {
 		r.Gone = err == nil || Gone(err)
 		return r
 	}
-	now.Matched = was.Matched
+	now.Matched, now.Above = was.Matched, was.Above
 	r.Process = now
 	if now.Zombie() {
 		return r

@@ -26,6 +26,7 @@ type Process struct {
 	NetNS   string // "net:[4026531840]"; "" unknown
 	Actor   Identity
 	Matched bool // by the pattern or pid that was asked for, not merely a relative
+	Above   bool // an ancestor of ours, such as the shell in which we were called
 	Tracer  int  // TracerPid; 0 none
 }
 

@@ -59,6 +59,7 @@ func PS(ctx context.Context, h Host, q PSQuery) ([]Process, error) {
 	}
 	list := make([]Process, 0, len(s.found))
 	for _, p := range s.found {
+		_, p.Above = s.own[p.PID]
 		list = append(list, *p)
 	}
 	slices.SortFunc(list, func(a, b Process) int {
