@@ -1,0 +1,215 @@
+package pystack
+
+import (
+	"fmt"
+	"strings"
+)
+
+// asyncioTasks reads the tasks of an interpreter that are not over. notes say
+// what could not be read.
+func (p *python) asyncioTasks(interp uint64) (roots []*task, notes []string) {
+	if p.module(interp, "asyncio.tasks") == 0 {
+		return nil, nil
+	}
+	objects, err := p.asyncioObjects(interp)
+	if err != nil {
+		notes = append(notes, "asyncio: not all of its lists of tasks could be read: "+err.Error())
+	}
+	known := map[uint64]*task{}
+	waiters := map[uint64]uint64{}
+	var list []*task
+	for _, obj := range objects {
+		if known[obj] != nil {
+			continue
+		}
+		t := &task{obj: obj, from: len(p.watched)}
+		t.Library, t.Schedules, t.Ran = "asyncio", -1, -1
+		over := false
+		if err := try(func() { over = p.asyncioTask(t, waiters) }); err != nil {
+			notes = append(notes, fmt.Sprintf("asyncio task %s: could not be read: %v", t.Name, err))
+		}
+		t.to = len(p.watched)
+		if !over {
+			known[obj] = t
+			list = append(list, t)
+		}
+	}
+	byName(list)
+	adopted := map[uint64]bool{}
+	for _, t := range list {
+		var children []*task
+		for _, child := range p.asyncioAwaited(t, waiters[t.obj]) {
+			if c := known[child]; c != nil && c != t && !adopted[child] && !below(c, t) {
+				adopted[child] = true
+				children = append(children, c)
+			}
+		}
+		if children != nil {
+			t.children = [][]*task{children}
+		}
+	}
+	for _, t := range list {
+		if !adopted[t.obj] {
+			roots = append(roots, t)
+		}
+	}
+	return roots, notes
+}
+
+// below reports whether t is somewhere under c: two tasks that await each other
+// have no tree.
+func below(c, t *task) bool {
+	for _, list := range c.children {
+		for _, child := range list {
+			if child == t || below(child, t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// asyncioTask fills in one task; over: it is done.
+func (p *python) asyncioTask(t *task, waiters map[uint64]uint64) (over bool) {
+	var coro, name, waiter uint64
+	if p.typeOf(t.obj).name == "_asyncio.Task" {
+		waiter, coro, name = p.asyncioFields(t.obj)
+		if coro == 0 {
+			return true // task_coro is cleared at the end
+		}
+	} else { // the one in Python
+		coro, name, waiter = p.attr(t.obj, "_coro"), p.attr(t.obj, "_name"), p.attr(t.obj, "_fut_waiter")
+	}
+	if p.isType(name, "int") {
+		t.Name = fmt.Sprintf("Task-%d", p.int(name))
+	} else {
+		t.Name = p.str(name)
+	}
+	t.State = Runnable
+	if !p.isNone(waiter) {
+		t.State = Parked
+		waiters[t.obj] = waiter
+	}
+	t.chain = p.chain(coro)
+	for _, l := range t.chain {
+		switch l.state {
+		case executing:
+			t.State = Running
+		case finished:
+			return true
+		}
+	}
+	if t.State == Parked {
+		t.waits = []wait{p.asyncioWait(t, waiter)}
+	}
+	return false
+}
+
+// asyncioFields finds the fields of a Task of C: task_fut_waiter, task_coro and
+// task_name lie next to each other from 3.8 to 3.15, and only one word of the
+// object points at a coroutine and has a name behind it.
+func (p *python) asyncioFields(t uint64) (waiter, coro, name uint64) {
+	size := min(p.typeOf(t).basic, 400)
+	for at := uint64(24); at+16 <= size && coro == 0; at += 8 {
+		c := p.u64(t + at)
+		if c < pageSize || c&7 != 0 || c >= maxAddr {
+			continue
+		}
+		_ = try(func() {
+			switch p.typeOf(c).name {
+			case "coroutine", "generator", "async_generator_asend":
+				s := p.u64(t + at + 8)
+				if kind := p.typeOf(s).name; kind == "str" || kind == "int" {
+					waiter, coro, name = p.link(t+at-8), c, s
+				}
+			}
+		})
+	}
+	return waiter, coro, name
+}
+
+// asyncioObjects collects tasks: 3.14 keeps them in lists whose heads
+// .AsyncioDebug tells, and those that C does not know in a weak set; before, all
+// are in weak sets (3.12 adds eager ones).
+func (p *python) asyncioObjects(interp uint64) (out []uint64, err error) {
+	if p.at.Asyncio != 0 {
+		err = try(func() {
+			// struct of Modules/_asynciomodule.c, _Py_AsyncioModuleDebugOffsets
+			node := p.u64(p.at.Asyncio + 6*8)
+			ofInterp, ofThread := p.u64(p.at.Asyncio+8*8), p.u64(p.at.Asyncio+12*8)
+			if max(node, ofInterp, ofThread) > 1<<20 {
+				fail(p.at.Asyncio, "offsets of _asyncio: %w", ErrLayout)
+			}
+			walk := func(head uint64) {
+				prev := head
+				for x := p.u64(head); x != 0 && x != head && len(out) < maxTasks; x = p.u64(x) {
+					if p.u64(x+8) != prev {
+						fail(x, "the list of tasks is broken: it runs")
+					}
+					prev = x
+					out = append(out, x-node)
+				}
+			}
+			walk(interp + ofInterp)
+			threads := 0
+			for ts := p.u64(interp + p.o.InThreads); ts != 0 && threads < maxThreads; ts = p.u64(ts + p.o.TsNext) {
+				walk(ts + ofThread)
+				threads++
+			}
+		})
+	}
+	again := try(func() {
+		for _, name := range []string{"_scheduled_tasks", "_all_tasks"} {
+			if set := p.global(interp, "asyncio.tasks", name); set != 0 {
+				out = append(out, p.weakSet(set)...)
+				break
+			}
+		}
+		if set := p.global(interp, "asyncio.tasks", "_eager_tasks"); set != 0 && p.isType(set, "set") {
+			out = append(out, p.set(set)...)
+		}
+	})
+	if err == nil {
+		err = again
+	}
+	return out, err
+}
+
+// weakSet lists what lives of a weakref.WeakSet.
+func (p *python) weakSet(set uint64) (out []uint64) {
+	if p.isNone(set) {
+		return nil
+	}
+	for _, ref := range p.set(p.attr(set, "data")) {
+		if obj := p.u64(ref + 16); !p.isNone(obj) { // PyWeakReference.wr_object
+			out = append(out, obj)
+		}
+	}
+	return out
+}
+
+// asyncioAwaited lists the tasks that a task awaits: one, those of a gather,
+// those of a TaskGroup that it is in.
+func (p *python) asyncioAwaited(t *task, waiter uint64) (out []uint64) {
+	_ = try(func() {
+		if waiter != 0 {
+			out = append(out, waiter)
+			if p.typeOf(waiter).name == "_GatheringFuture" {
+				if children := p.attr(waiter, "_children"); !p.isNone(children) {
+					out = append(out, p.list(children)...)
+				}
+			}
+		}
+		for _, l := range t.chain {
+			if l.frame.code == nil || !strings.HasSuffix(l.frame.code.file, "asyncio/taskgroups.py") {
+				continue
+			}
+			if group := p.local(l.frame, "self"); group != 0 {
+				if tasks := p.attr(group, "_tasks"); !p.isNone(tasks) {
+					out = append(out, p.set(tasks)...)
+				}
+			}
+		}
+	})
+	return out
+}

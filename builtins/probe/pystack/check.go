@@ -1,0 +1,58 @@
+package pystack
+
+import "fmt"
+
+// checkLayout finds out whether a row of the table fits the process, by what
+// holds in every CPython: sys is the first of its modules, int is a type.
+// Errors: ErrLayout.
+func (p *python) checkLayout(interp uint64) error {
+	why := ""
+	err := guard(func() {
+		modules := p.u64(interp + p.o.InModules)
+		if modules == 0 || !p.isType(modules, "dict") {
+			why = "sys.modules is no dict"
+			return
+		}
+		if list := p.dict(modules); len(list) == 0 || list[0].key == 0 || p.str(list[0].key) != "sys" {
+			why = "the first of sys.modules is not sys"
+			return
+		}
+		if t := p.global(interp, "builtins", "int"); t == 0 || p.typeAt(t).name != "int" || !p.isType(t, "type") {
+			why = "builtins.int is not int"
+		}
+	})
+	switch {
+	case err != nil && final(err):
+		return err
+	case err != nil:
+		return fmt.Errorf("CPython %v: %w: %w", p.at, ErrLayout, err)
+	case why != "":
+		return fmt.Errorf("CPython %v: %w: %s", p.at, ErrLayout, why)
+	}
+	return nil
+}
+
+// checkFrames finds what no right reading of a process at rest can give: a
+// frame of no function, a task that waits in a coroutine that awaits nothing.
+// A row that is nearly right gives just that, and nothing else amiss.
+func checkFrames(threads []*thread, tasks []*task) error {
+	for _, t := range threads {
+		for _, f := range t.frames {
+			if f.code.name == "" || f.code.file == "" || f.line < 0 {
+				return fmt.Errorf("%w: thread %d has a frame of no function", ErrLayout, t.TID)
+			}
+		}
+	}
+	for _, t := range tasks {
+		if t.State != Parked {
+			continue
+		}
+		if len(t.chain) == 0 {
+			return fmt.Errorf("%w: %s task %s waits, and has no coroutine", ErrLayout, t.Library, t.Name)
+		}
+		if last := t.chain[len(t.chain)-1]; last.kind == "coroutine" && last.state == suspended {
+			return fmt.Errorf("%w: %s task %s waits, and awaits nothing", ErrLayout, t.Library, t.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package pystack
+
+import (
+	"debug/elf"
+	"fmt"
+	"sync"
+
+	"runbook/builtins/probe"
+)
+
+// symbols is where an ELF file keeps what we look for: addresses as linked, 0
+// where it has none.
+type symbols struct {
+	runtime uint64 // _PyRuntime
+	version uint64 // Py_Version, 3.11+
+	asyncio uint64 // the section .AsyncioDebug of _asyncio.so, 3.14+
+	base    uint64 // p_vaddr - p_offset of the first PT_LOAD
+	pypy    bool
+}
+
+// known keeps the symbols of images by their key: reading a symbol table costs
+// more than reading a process.
+var known sync.Map
+
+func symbolsOf(image probe.Image) (s symbols, err error) {
+	if s, ok := known.Load(image.Key()); ok {
+		return s.(symbols), nil
+	}
+	// debug/elf has been made to panic by broken files.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("read ELF: %v", r)
+		}
+	}()
+	f, err := elf.NewFile(image)
+	if err != nil {
+		return symbols{}, err
+	}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD {
+			s.base = p.Vaddr - p.Off
+			break
+		}
+	}
+	if section := f.Section(".AsyncioDebug"); section != nil {
+		s.asyncio = section.Addr
+	}
+	for _, table := range []func() ([]elf.Symbol, error){f.DynamicSymbols, f.Symbols} {
+		all, _ := table() // none is no error here
+		for _, symbol := range all {
+			switch symbol.Name {
+			case "_PyRuntime":
+				s.runtime = symbol.Value
+			case "Py_Version":
+				s.version = symbol.Value
+			case "PyPy_Version", "pypy_main_startup", "rpython_startup_code":
+				s.pypy = true
+			}
+		}
+		if s.runtime != 0 || s.pypy {
+			break
+		}
+	}
+	if section := f.Section(".PyRuntime"); section != nil && s.runtime == 0 { // 3.10+, stripped
+		s.runtime = section.Addr
+	}
+	known.Store(image.Key(), s)
+	return s, nil
+}

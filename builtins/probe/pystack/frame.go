@@ -1,0 +1,110 @@
+package pystack
+
+import "strings"
+
+// code is a code object.
+type code struct {
+	addr       uint64
+	file, name string
+	first      int // line
+	table      []byte
+	names      []string // of its variables
+}
+
+func (p *python) code(at uint64) *code {
+	if x, ok := p.codes[at]; ok {
+		return x
+	}
+	if !p.isType(at, "code") {
+		fail(at, "no code object")
+	}
+	name := p.o.CoName
+	if p.o.CoQualname != 0 {
+		name = p.o.CoQualname
+	}
+	x := &code{addr: at, file: p.str(p.u64(at + p.o.CoFilename)), name: p.str(p.u64(at + name)), first: int(p.i32(at + p.o.CoFirst)),
+		table: append([]byte(nil), p.bytesOf(p.u64(at+p.o.CoLines))...)}
+	for _, s := range p.tuple(p.u64(at + p.o.CoVarnames)) {
+		x.names = append(x.names, p.str(s))
+	}
+	p.codes[at] = x
+	return x
+}
+
+// of reports whether the code is from a file of a library: "trio/_sync.py".
+func (c *code) of(file string) bool {
+	return strings.HasSuffix(c.file, "/"+file) || c.file == file
+}
+
+// method reports whether the code is of a method with that name.
+func (c *code) method(name string) bool {
+	return c.name == name || strings.HasSuffix(c.name, "."+name)
+}
+
+// frame is a frame of the interpreter, that of a coroutine as well.
+type frame struct {
+	addr  uint64
+	code  *code // nil: a frame of the interpreter's own, of no Python
+	lasti int   // byte offset of the last instruction
+	line  int
+}
+
+// tagged masks the tag of a reference on the stack, 3.14+.
+const tagged = ^uint64(3)
+
+func (p *python) frame(f uint64) frame {
+	x := frame{addr: f}
+	const ownedByInterpreter = 3 // enum _frameowner: FRAME_OWNED_BY_CSTACK and what follows
+	if p.minor >= 12 && p.u8(f+p.o.FrOwner) >= ownedByInterpreter {
+		return x
+	}
+	at := p.link(f+p.o.FrCode) & tagged
+	if !p.isType(at, "code") {
+		return x
+	}
+	x.code = p.code(at)
+	switch {
+	case p.minor >= 11:
+		x.lasti = int(int64(p.link(f+p.o.FrInstr) - (at + p.o.CoCode)))
+	case p.minor == 10:
+		x.lasti = int(p.i32(f+p.o.FrInstr)) * 2
+	default:
+		x.lasti = int(p.i32(f + p.o.FrInstr))
+	}
+	x.line = lineAt(p.minor, x.code.table, x.code.first, max(x.lasti, 0))
+	return x
+}
+
+// local is a variable of a frame; 0 it is not there, or not set.
+func (p *python) local(f frame, name string) uint64 {
+	for i, n := range f.code.names {
+		if n == name {
+			return p.variable(f, i)
+		}
+	}
+	return 0
+}
+
+func (p *python) variable(f frame, i int) uint64 {
+	v := p.u64(f.addr+p.o.FrLocals+uint64(i)*8) & tagged
+	if v != 0 && p.isType(v, "cell") {
+		v = p.u64(v + 16)
+	}
+	return v
+}
+
+// show is the frame as it is told; locals: with the types of its variables.
+func (p *python) show(f frame, locals bool) Frame {
+	out := Frame{Func: f.code.name, File: f.code.file, Line: f.line}
+	if !locals {
+		return out
+	}
+	for i, name := range f.code.names {
+		_ = try(func() {
+			if v := p.variable(f, i); v != 0 {
+				out.Locals = append(out.Locals, Local{name, p.typeOf(v).name})
+			}
+		})
+	}
+	return out
+}

@@ -1,0 +1,235 @@
+package pystack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"runbook/builtins/probe"
+)
+
+const (
+	defaultDeadline = 2 * time.Second
+	defaultTries    = 8
+)
+
+// Read reads one process: of a live host out of its memory, of a capture from
+// what was saved of it.
+//
+// Errors: fs.ErrPermission (probe.Remedy says what would allow it),
+// fs.ErrNotExist for a process that is gone, ErrNotPython, ErrUnsupported with
+// the version, ErrLayout, ErrNoMemory for a capture without, probe.ErrTimeout
+// when the kernel did not answer within the deadline, ctx's.
+func Read(ctx context.Context, h probe.Host, pid int, o Options) (*Process, error) {
+	if o.Deadline <= 0 {
+		o.Deadline = defaultDeadline
+	}
+	if o.Tries <= 0 {
+		o.Tries = defaultTries
+	}
+	memory := probe.MemoryOf(h)
+	if memory == nil || !h.Clock().Live {
+		return replay(ctx, h, pid, o)
+	}
+	// The kernel takes a lock of the process to read its memory. A thread in D
+	// state may hold it for ever: then whoever reads is left behind.
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline+o.Settle, probe.ErrTimeout)
+	defer cancel()
+	l := &look{host: h, memory: memory, pid: pid, Options: o}
+	l.Record = nil
+	if o.Record != nil {
+		l.Record = &Recording{}
+	}
+	type answer struct {
+		process *Process
+		err     error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		p, err := l.live(ctx)
+		done <- answer{p, err}
+	}()
+	select {
+	case a := <-done:
+		if a.err != nil {
+			if ctx.Err() != nil {
+				a.err = context.Cause(ctx)
+			}
+			return nil, fmt.Errorf("read Python's memory of %d: %w", pid, a.err)
+		}
+		if o.Record != nil {
+			*o.Record = *l.Record
+		}
+		return a.process, nil
+	case <-ctx.Done():
+		l.stop.Store(true)
+		return nil, fmt.Errorf("read Python's memory of %d: %w", pid, context.Cause(ctx))
+	}
+}
+
+func replay(ctx context.Context, h probe.Host, pid int, o Options) (*Process, error) {
+	b, err := h.ReadFile(ctx, strconv.Itoa(pid)+"/"+FileName, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read Python's memory of %d: %w", pid, ErrNoMemory)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read Python's memory of %d: %w", pid, err)
+	}
+	r, err := ParseRecording(b)
+	if err != nil {
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	return r.Process(o)
+}
+
+// Process is what Read gave when the recording was made.
+func (r *Recording) Process(o Options) (*Process, error) {
+	at := r.head.Place
+	if o.version != 0 {
+		at.Version = o.version
+	}
+	w, err := walkThrough(&memory{from: r, pages: map[uint64][]byte{}, stop: new(atomic.Bool)}, at)
+	if err == nil && r.head.Proof.Proved {
+		err = checkFrames(w.threads, w.tasks)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read Python's memory of %d: %w", r.head.PID, err)
+	}
+	for _, t := range w.tasks {
+		if n, ok := r.head.Ran[t.obj]; ok {
+			t.Ran = n
+		}
+	}
+	return w.tell(r.head.PID, r.head.Proof, nil, o.Locals), nil
+}
+
+// look is one Read of a live process.
+type look struct {
+	host   probe.Host
+	memory probe.Memory
+	pid    int
+	stop   atomic.Bool
+	Options
+}
+
+func (l *look) read(at []uint64, size int, buf []byte) (int, error) {
+	return l.memory.ReadMemory(l.pid, at, size, buf)
+}
+
+func (l *look) fresh() *memory {
+	return &memory{from: l, pages: map[uint64][]byte{}, stop: &l.stop}
+}
+
+func (l *look) live(ctx context.Context) (*Process, error) {
+	at, err := l.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.version != 0 {
+		at.Version = l.version
+	}
+	var w *walk
+	var proof Proof
+	for proof.Tries < l.Tries {
+		if proof.Tries++; proof.Tries > 1 {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(time.Duration(proof.Tries) * time.Millisecond):
+			}
+		}
+		begun := time.Now()
+		before, err := readMarks(ctx, l.host, l.pid)
+		if err != nil {
+			return nil, err
+		}
+		m := l.fresh()
+		this, walkErr := walkThrough(m, at)
+		after, err := readMarks(ctx, l.host, l.pid)
+		if err != nil {
+			return nil, err
+		}
+		ran := before.ran(after)
+		if walkErr != nil {
+			if errors.Is(walkErr, ErrUnsupported) || final(walkErr) || len(ran) == 0 || proof.Tries == l.Tries && w == nil {
+				return nil, walkErr
+			}
+			continue
+		}
+		w, proof.Ran, proof.Span = this, ran, time.Since(begun)
+		if proof.Proved = len(ran) == 0; proof.Proved {
+			if err := checkFrames(w.threads, w.tasks); err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	if w == nil {
+		return nil, errors.New("it runs, and could not be read in one piece")
+	}
+	var moved []bool
+	if !proof.Proved {
+		if err := guard(func() { moved = w.python.moved() }); err != nil {
+			return nil, err
+		}
+	}
+	if l.Settle > 0 {
+		if err := l.settle(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	if l.Record != nil {
+		l.Record.head = recordingHead{PID: l.pid, Place: at, Proof: proof}
+		l.Record.pages = w.python.pages
+		for _, t := range w.tasks {
+			if t.Ran >= 0 {
+				if l.Record.head.Ran == nil {
+					l.Record.head.Ran = map[uint64]int64{}
+				}
+				l.Record.head.Ran[t.obj] = t.Ran
+			}
+		}
+	}
+	return w.tell(l.pid, proof, moved, l.Locals), nil
+}
+
+func (l *look) locate(ctx context.Context) (place, error) {
+	dir := strconv.Itoa(l.pid)
+	b, err := l.host.ReadFile(ctx, dir+"/maps", nil)
+	if err != nil {
+		return place{}, err
+	}
+	exe, _ := l.host.Readlink(ctx, dir+"/exe") // only its name may tell the version
+	return locate(parseMaps(b), exe, func(x mapping) (probe.Image, error) {
+		return l.memory.OpenImage(l.pid, x.path, x.lo, x.hi)
+	}, l.fresh())
+}
+
+// settle looks a second time at trio's count of how often each task ran.
+func (l *look) settle(ctx context.Context, w *walk) error {
+	if _, err := l.host.Sleep(ctx, l.Settle); err != nil {
+		return err
+	}
+	p, err := newPython(l.fresh(), w.python.at)
+	if err != nil {
+		return err
+	}
+	for _, t := range w.tasks {
+		if t.Schedules < 0 {
+			continue
+		}
+		err := guard(func() {
+			if n := p.attr(t.obj, "_schedule_points"); !p.isNone(n) && p.isType(n, "int") {
+				t.Ran = max(p.int(n)-t.Schedules, 0)
+			}
+		})
+		if err != nil && final(err) {
+			return err
+		}
+	}
+	return nil
+}

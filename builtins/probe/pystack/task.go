@@ -1,0 +1,70 @@
+package pystack
+
+import "sort"
+
+// task is a trio or asyncio task on the way to being a Task.
+type task struct {
+	Task
+	obj      uint64
+	chain    []link
+	waits    []wait
+	children [][]*task // by nursery; asyncio: one list
+	from, to int       // what was watched on the way
+}
+
+// wait is a Wait whose owner is still an object.
+type wait struct {
+	Wait
+	owner uint64
+}
+
+func newWait(kind string) wait { return wait{Wait: Wait{Kind: kind, FD: -1, Owner: -1}} }
+
+// maxTasks bounds what is read of one process.
+const maxTasks = 1 << 17
+
+// flatten lists the trees of tasks, each task before its children, and turns
+// objects into indices.
+func flatten(roots []*task) []*task {
+	var out []*task
+	var add func(t *task, parent, nursery int)
+	add = func(t *task, parent, nursery int) {
+		t.ID, t.Parent, t.Nursery = len(out), parent, nursery
+		out = append(out, t)
+		for i, nursery := range t.children {
+			at := i
+			if t.Library == "asyncio" {
+				at = -1
+			}
+			for _, child := range nursery {
+				add(child, t.ID, at)
+			}
+		}
+	}
+	for _, t := range roots {
+		add(t, -1, -1)
+	}
+	index := map[uint64]int{}
+	for i, t := range out {
+		index[t.obj] = i
+	}
+	for _, t := range out {
+		for _, w := range t.waits {
+			if i, ok := index[w.owner]; ok && w.owner != 0 {
+				w.Owner = i
+			}
+			t.Waits = append(t.Waits, w.Wait)
+		}
+	}
+	return out
+}
+
+// byName orders tasks so that two looks at the same process tell the same.
+func byName(list []*task) {
+	sort.Slice(list, func(i, j int) bool {
+		if list[i].Name != list[j].Name {
+			return list[i].Name < list[j].Name
+		}
+		return list[i].obj < list[j].obj
+	})
+}

@@ -1,0 +1,207 @@
+package pystack
+
+import "fmt"
+
+// runner is trio's Runner: one event loop.
+type runner struct {
+	obj    uint64
+	thread *thread // whose frames it was found in; nil unknown
+	task   uint64  // that the loop is in the middle of; 0 none
+}
+
+// runners finds trio's Runner objects in the locals of its own frames: run and
+// unrolled_run have a `runner`, guest mode's methods a `self`. Where a guest
+// waits no such frame is on any stack, and the collector's lists are gone
+// through.
+func (p *python) runners(interp uint64, threads []*thread) (out []runner, note string) {
+	seen := map[uint64]bool{}
+	add := func(obj uint64, t *thread) {
+		if !seen[obj] {
+			seen[obj] = true
+			out = append(out, runner{obj: obj, thread: t})
+		}
+	}
+	for _, t := range threads {
+		for _, f := range t.frames {
+			if !f.code.of("trio/_core/_run.py") {
+				continue
+			}
+			_ = try(func() {
+				if r := p.local(f, "runner"); r != 0 && p.isType(r, "Runner") {
+					add(r, t)
+				}
+				if g := p.local(f, "self"); g != 0 && p.isType(g, "GuestState") {
+					if r := p.attr(g, "runner"); !p.isNone(r) {
+						add(r, t)
+					}
+				}
+			})
+		}
+	}
+	if len(out) == 0 && p.module(interp, "trio._core._run") != 0 {
+		found, err := p.tracked(interp, "Runner", "trio")
+		for _, obj := range found {
+			add(obj, nil)
+		}
+		if err != nil {
+			note = "trio: no loop was found on any stack, and the collector's lists could not be read: " + err.Error()
+		}
+	}
+	for i := range out {
+		if r := &out[i]; r.thread != nil {
+			_ = try(func() { r.task = p.inTheMiddle(r.thread) })
+		}
+	}
+	return out, note
+}
+
+// inTheMiddle is the task whose coroutine a thread is executing: unrolled_run
+// has it in `task`.
+func (p *python) inTheMiddle(t *thread) uint64 {
+	for _, f := range t.frames {
+		if !f.code.of("trio/_core/_run.py") {
+			continue
+		}
+		if task := p.local(f, "task"); task != 0 && p.isType(task, "Task") {
+			if c := p.attr(task, "coro"); !p.isNone(c) {
+				if _, state, _ := p.coroutine(c); state == executing {
+					return task
+				}
+			}
+		}
+	}
+	return 0
+}
+
+// trioTasks reads the tree of tasks of a loop, from its init task down.
+func (p *python) trioTasks(r runner) (root *task, notes []string, err error) {
+	err = try(func() {
+		init := p.attr(r.obj, "init_task")
+		if p.isNone(init) {
+			return // it has not begun, or is over
+		}
+		w := &trioWalk{python: p, runner: r, descriptors: p.trioDescriptors(r.obj), seen: map[uint64]bool{}}
+		root = w.task(init)
+		notes = w.notes
+	})
+	return root, notes, err
+}
+
+type trioWalk struct {
+	*python
+	runner      runner
+	descriptors map[uint64][]wait // by task
+	seen        map[uint64]bool
+	notes       []string
+}
+
+func (w *trioWalk) note(t *task, what string, err error) {
+	if err != nil {
+		w.notes = append(w.notes, fmt.Sprintf("trio task %s: its %s could not be read: %v", t.Name, what, err))
+	}
+}
+
+func (w *trioWalk) task(obj uint64) *task {
+	t := &task{obj: obj, from: len(w.watched)}
+	t.Library, t.Schedules, t.Ran, t.State = "trio", -1, -1, Parked
+	w.seen[obj] = true
+	if w.runner.thread != nil {
+		t.TID = w.runner.thread.TID
+	}
+	w.note(t, "state", try(func() {
+		t.Name = w.str(w.attr(obj, "name"))
+		switch {
+		case obj == w.runner.task:
+			t.State = Running
+		case !w.isNone(w.attr(obj, "_next_send_fn")):
+			t.State = Runnable
+		}
+		if n := w.attr(obj, "_schedule_points"); !w.isNone(n) && w.isType(n, "int") {
+			t.Schedules = w.int(n)
+		}
+		w.cancellation(t)
+	}))
+	w.note(t, "await chain", try(func() {
+		t.chain = w.chain(w.attr(obj, "coro"))
+		if t.State == Parked {
+			t.waits = w.descriptors[obj]
+			if len(t.waits) == 0 {
+				t.waits = w.trioWaits(t)
+			}
+		}
+	}))
+	t.to = len(w.watched)
+	w.note(t, "nurseries", try(func() { w.nurseries(t) }))
+	return t
+}
+
+func (w *trioWalk) nurseries(t *task) {
+	list := w.attr(t.obj, "_child_nurseries")
+	if w.isNone(list) {
+		return
+	}
+	for _, n := range w.list(list) {
+		var nursery []*task
+		members := w.set(w.attr(n, "_children"))
+		w.prefetch(members)
+		for _, child := range members {
+			if w.seen[child] || len(w.seen) >= maxTasks {
+				continue
+			}
+			nursery = append(nursery, w.task(child))
+		}
+		byName(nursery)
+		t.children = append(t.children, nursery)
+	}
+}
+
+// cancellation walks outward through the scopes around a task (trio's
+// CancelStatus): is one cancelled, and does a shield stand before it?
+func (w *trioWalk) cancellation(t *task) {
+	const most = 1000
+	delivered := false
+	shield := false
+	status := w.attr(t.obj, "_cancel_status")
+	for n := 0; !w.isNone(status) && n < most; n++ {
+		if n == 0 {
+			delivered = w.isTrue(w.attr(status, "effectively_cancelled"))
+		}
+		scope := w.attr(status, "_scope")
+		if !w.isNone(scope) {
+			if w.isTrue(w.attr(scope, "_cancel_called")) || w.isTrue(w.attr(scope, "cancel_called")) {
+				t.Cancelled = true
+				t.Shielded = !delivered && shield
+				break
+			}
+			shield = shield || w.isTrue(w.attr(scope, "_shield"))
+		}
+		status = w.attr(status, "_parent")
+	}
+	t.Cancelled = t.Cancelled || delivered
+	t.Deaf = delivered && t.State == Parked && w.isNone(w.attr(t.obj, "_abort_func"))
+}
+
+// trioDescriptors says which task waits for which file descriptor, as the epoll
+// manager keeps it: _registered, of EpollWaiters.
+func (p *python) trioDescriptors(runner uint64) map[uint64][]wait {
+	out := map[uint64][]wait{}
+	_ = try(func() {
+		manager := p.attr(runner, "io_manager")
+		for _, e := range p.dict(p.attr(manager, "_registered")) {
+			if e.key == 0 || e.value == 0 {
+				continue
+			}
+			_ = try(func() {
+				fd := int(p.int(e.key))
+				for _, way := range []string{"read", "write"} {
+					if t := p.attr(e.value, way+"_task"); !p.isNone(t) {
+						w := newWait(way)
+						w.FD = fd
+						out[t] = append(out[t], w)
+					}
+				}
+			})
+		}
+	})
+	return out
+}

@@ -1,0 +1,86 @@
+package pystack
+
+// walk is one reading of a process, still as objects.
+type walk struct {
+	python  *python
+	threads []*thread
+	tasks   []*task
+	notes   []string
+}
+
+// walkThrough reads all interpreters of a process.
+// Errors: ErrUnsupported, ErrLayout, a read that failed.
+func walkThrough(m *memory, at place) (*walk, error) {
+	p, err := newPython(m, at)
+	if err != nil {
+		return nil, err
+	}
+	w := &walk{python: p}
+	var checked error
+	err = guard(func() {
+		list := p.interpreters()
+		if len(list) == 0 {
+			fail(at.Runtime, "it has no interpreter (yet, or any more): %w", ErrNotPython)
+		}
+		if checked = p.checkLayout(list[len(list)-1]); checked != nil { // the main one was the first
+			return
+		}
+		var roots []*task
+		for _, interp := range list {
+			threads, notes := p.threads(interp)
+			w.threads = append(w.threads, threads...)
+			w.notes = append(w.notes, notes...)
+			loops, note := p.runners(interp, threads)
+			if note != "" {
+				w.notes = append(w.notes, note)
+			}
+			for _, r := range loops {
+				root, notes, err := p.trioTasks(r)
+				w.notes = append(w.notes, notes...)
+				if err != nil {
+					w.notes = append(w.notes, "trio: a loop's tasks could not be read: "+err.Error())
+				}
+				if root != nil {
+					roots = append(roots, root)
+				}
+			}
+			tasks, notes := p.asyncioTasks(interp)
+			roots = append(roots, tasks...)
+			w.notes = append(w.notes, notes...)
+		}
+		w.tasks = flatten(roots)
+	})
+	if err == nil {
+		err = checked
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// tell is the walk as facts. moved is what python.moved gave; nil: nothing.
+func (w *walk) tell(pid int, proof Proof, moved []bool, locals bool) *Process {
+	any := func(from, to int) bool {
+		for i := from; i < to && i < len(moved); i++ {
+			if moved[i] {
+				return true
+			}
+		}
+		return false
+	}
+	out := &Process{PID: pid, Python: w.python.at.String(), Proof: proof, Threads: []Thread{}, Tasks: []Task{}, Notes: w.notes}
+	for _, t := range w.threads {
+		for _, f := range t.frames {
+			t.Frames = append(t.Frames, w.python.show(f, locals))
+		}
+		t.Moved = any(t.from, t.to)
+		out.Threads = append(out.Threads, t.Thread)
+	}
+	for _, t := range w.tasks {
+		t.Chain = w.python.framesOf(t.chain, locals)
+		t.Moved = any(t.from, t.to)
+		out.Tasks = append(out.Tasks, t.Task)
+	}
+	return out
+}
