@@ -22,6 +22,14 @@ type Command struct {
 	// milliseconds and would leave a lock behind. All others die with us.
 	Survives bool
 
+	// Private is a directory that is not there yet: it is made before the program
+	// starts, Prepare fills it, and it is removed when nobody of the tree is left.
+	// Where the program calls BeGuard, both hold also when we are killed: then all
+	// of the tree is ended at once, and the directory goes. "" = none, and the
+	// program alone ends with us.
+	Private string
+	Prepare func() error
+
 	// DefaultSignals starts the program with SIGINT and SIGQUIT as a terminal
 	// would: a background job of a script has them ignored, and passes that on.
 	DefaultSignals bool
@@ -47,6 +55,7 @@ type Result struct {
 	Stdout   []byte
 	Stderr   []byte
 	Cut      bool // more was printed than was kept
+	Parent   int  // pid of who started it: ours, or its guard's
 	Duration time.Duration
 	// Outlived are the processes that it left behind when it exited, and that
 	// did not go by themselves: they were ended.

@@ -15,9 +15,9 @@ import (
 // Recovery is one thing that a killed run left, and what became of it.
 type Recovery struct {
 	ID    string
-	Kind  string // JournalWorktree, JournalInPlace
-	Repo  string
-	Path  string // of a throw-away work tree
+	Kind  string // JournalWorktree, JournalInPlace, LeftDirectory
+	Repo  string // "" of a LeftDirectory
+	Path  string // of a throw-away work tree, or a LeftDirectory
 	Begun time.Time
 	Phase string
 	Alive bool // its owner still runs, or may: it is left alone
@@ -30,13 +30,16 @@ type Recovery struct {
 
 // Left lists what runs have left that were killed, and what living ones have:
 // from the journals in the user's state directory, and in the repositories that
-// the directories of dirs lie in.
+// the directories of dirs lie in. Of private directories it lists those alone
+// that nobody uses.
 //
 // The error is of what could not be looked at; the list holds the rest.
 func Left(ctx context.Context, h Host, logs Journals, dirs []string) ([]Recovery, error) {
 	found, err := gather(ctx, h, logs, dirs)
+	left, done := leftDirectories(ctx, h)
+	defer done()
 	out := []Recovery{}
-	for _, l := range found {
+	for _, l := range append(found, left...) {
 		out = append(out, l.Recovery)
 	}
 	return out, err
@@ -47,8 +50,10 @@ func Left(ctx context.Context, h Host, logs Journals, dirs []string) ([]Recovery
 // called again.
 func Recover(ctx context.Context, h Host, logs Journals, dirs []string, only func(Recovery) bool) ([]Recovery, error) {
 	found, err := gather(ctx, h, logs, dirs)
+	left, done := leftDirectories(ctx, h)
+	defer done()
 	out := []Recovery{}
-	for _, l := range found {
+	for _, l := range append(found, left...) {
 		if only != nil && !only(l.Recovery) {
 			continue
 		}
@@ -64,7 +69,7 @@ func Recover(ctx context.Context, h Host, logs Journals, dirs []string, only fun
 // leftover is a journal, however many files hold it.
 type leftover struct {
 	Recovery
-	log *Journal
+	log *Journal // nil = of a LeftDirectory, which has none
 }
 
 func gather(ctx context.Context, h Host, logs Journals, dirs []string) ([]*leftover, error) {
@@ -179,6 +184,9 @@ func (g *Git) strayWorktrees() []*Journal {
 
 func (l *leftover) finish(ctx context.Context, h Host) error {
 	j := l.log
+	if l.Kind == LeftDirectory {
+		return l.finishDirectory()
+	}
 	g, err := OpenGit(ctx, h, l.Repo)
 	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoRepository)
 	switch {

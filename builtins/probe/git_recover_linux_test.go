@@ -107,7 +107,8 @@ func (y *yard) recover() []probe.Recovery {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	list, err := probe.Recover(y.t.Context(), h, y.logs, []string{y.dir}, nil)
+	ours := func(r probe.Recovery) bool { return r.Repo != "" } // not what other runs of this machine left
+	list, err := probe.Recover(y.t.Context(), h, y.logs, []string{y.dir}, ours)
 	if err != nil {
 		y.t.Error(err)
 	}
@@ -189,7 +190,7 @@ func TestRecoverItselfMayBeKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(120))*time.Millisecond)
-		_, _ = probe.Recover(ctx, h, y.logs, nil, nil)
+		_, _ = probe.Recover(ctx, h, y.logs, nil, func(r probe.Recovery) bool { return r.Repo != "" })
 		cancel()
 		y.recover()
 		unchanged(t, before, y.print(".git/objects", ".git/refs/runbook"))

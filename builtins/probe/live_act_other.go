@@ -7,3 +7,6 @@ func (l *Live) Act() Actor { return nil }
 
 // EndAll has nothing to end: nothing was started.
 func EndAll() {}
+
+// BeGuard does nothing: there is nothing to guard.
+func BeGuard() {}

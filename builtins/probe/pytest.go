@@ -148,20 +148,16 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 		return result, fmt.Errorf("pytest: %w", err)
 	}
 	result.Python = strings.Join(python.argv, " ")
-	dir, err := os.MkdirTemp("", "runbook-pytest-")
+	dir, err := privateName()
 	if err != nil {
 		return result, fmt.Errorf("pytest: %w", err)
 	}
-	defer os.RemoveAll(dir)
 	s := &pytestSession{host: h, run: r, began: time.Now(), leaks: watchLeaks(h, r.Env)}
-	if err := s.open(dir); err != nil {
-		return result, fmt.Errorf("pytest: %w", err)
-	}
-	defer s.events.Close()
-
+	defer s.close()
 	command := Command{
 		Args: append(slices.Concat(python.argv, []string{"-m", "pytest", "-p", pluginModule, r.Suite}), r.Args...),
 		Dir:  r.Dir, Env: s.environment(dir), Deadline: r.Timeout, Grace: r.Grace,
+		Private: dir, Prepare: func() error { return s.open(dir) },
 		MaxBytes: pytestOutput, Tail: true, Merged: true,
 		AtDeadline: func(last context.Context, tree []ID) { s.atDeadline(last, tree, ctx.Err() != nil) },
 		AtLeft: func(last context.Context, left []Process) {
@@ -217,13 +213,25 @@ type pytestSession struct {
 	after   time.Duration   // when that was
 }
 
+// pluginLog is the file in the private directory that the plugin writes.
+const pluginLog = "events"
+
 // open puts the plugin and the file that it writes into dir.
-func (s *pytestSession) open(dir string) (err error) {
+func (s *pytestSession) open(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, pluginModule+".py"), pytestPlugin, 0o600); err != nil {
 		return err
 	}
-	s.events, err = os.OpenFile(filepath.Join(dir, "events"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	events, err := os.OpenFile(filepath.Join(dir, pluginLog), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = events
 	return err
+}
+
+func (s *pytestSession) close() {
+	if s.events != nil {
+		s.events.Close()
+	}
 }
 
 // environment is the run's own, and the plugin's two names.
@@ -232,7 +240,7 @@ func (s *pytestSession) environment(dir string) []string {
 	if had := envValue(s.run.Env, "PYTHONPATH"); had != "" {
 		path += string(os.PathListSeparator) + had
 	}
-	env := append(slices.Clone(s.run.Env), "PYTHONPATH="+path, pluginEvents+"="+s.events.Name())
+	env := append(slices.Clone(s.run.Env), "PYTHONPATH="+path, pluginEvents+"="+filepath.Join(dir, pluginLog))
 	if s.run.Code != "" {
 		env = append(env, pluginImports+"=1")
 	}
@@ -241,6 +249,9 @@ func (s *pytestSession) environment(dir string) []string {
 
 // read takes in what the plugin wrote meanwhile. The caller holds mu.
 func (s *pytestSession) read() {
+	if s.events == nil {
+		return // it is not there yet
+	}
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := s.events.Read(buf)
@@ -371,7 +382,7 @@ func (s *pytestSession) tell(result *PytestResult, ended Result, interrupted boo
 	}
 	v := story.judge(ending{
 		code: ended.ExitCode, signal: ended.Signal, timedOut: ended.TimedOut, stopped: interrupted,
-		oomKills: s.oomKills, took: result.Duration, deadline: s.run.Timeout, timeout: s.timeout, direct: story.ppid == s.host.Clock().PID, output: string(ended.Stdout),
+		oomKills: s.oomKills, took: result.Duration, deadline: s.run.Timeout, timeout: s.timeout, direct: story.ppid == ended.Parent, output: string(ended.Stdout),
 	})
 	result.Outcome, result.Phase, result.Reason = v.outcome, v.phase, v.reason
 	result.Tests = append([]PytestTest{}, story.tests...)

@@ -39,6 +39,8 @@ var reaping = reaper{trees: map[int]*tree{}}
 type tree struct {
 	r        *reaper
 	pid      int
+	guarded  bool         // pid is its guard, which is none of it
+	program  int          // with a guard: who comes first
 	sessions map[int]bool // that were seen in it
 	quiet    int          // passes in a row that found nobody, and nothing that moved
 	over     bool         // nobody is left of it
@@ -214,21 +216,22 @@ func (t *tree) living() []life {
 	if l, err := readLife(context.Background(), t.r.host, t.pid); err == nil {
 		todo = append(todo, l)
 	}
-	orphans, quiet := t.r.orphans()
+	quiet := true
+	if t.guarded {
+		todo, quiet = t.kept(todo)
+	}
+	orphans, still := t.r.orphans()
+	quiet = quiet && still
 	for _, orphan := range orphans {
 		if t.r.owner(orphan) == t {
 			todo = append(todo, orphan)
 		}
 	}
 	var living []life
-	for i := 0; i < len(todo); i++ { // grows while it is walked
-		t.sessions[todo[i].SID] = true
-		if !todo[i].ended() {
-			living = append(living, todo[i])
-		}
-		children, _, err := t.r.children(todo[i].PID)
-		if err == nil {
-			todo = append(todo, children...)
+	for _, l := range t.r.below(todo) {
+		t.sessions[l.SID] = true
+		if !l.ended() {
+			living = append(living, l)
 		}
 	}
 	if len(living) == 0 && quiet {
@@ -238,6 +241,28 @@ func (t *tree) living() []life {
 	}
 	t.over = t.quiet >= 2
 	return living
+}
+
+// kept puts what the guard keeps in its place, the program first. quiet is as
+// that of orphans, which come to it before they come to us.
+func (t *tree) kept(guard []life) (children []life, quiet bool) {
+	if len(guard) == 0 || guard[0].ended() {
+		return nil, true // killed: they are ours
+	}
+	children, quiet, err := t.r.children(t.pid)
+	firstOf(children, t.program)
+	return children, quiet && err == nil && !slices.ContainsFunc(children, life.ended)
+}
+
+// below adds to some processes all that came of them.
+func (r *reaper) below(todo []life) []life {
+	for i := 0; i < len(todo); i++ { // grows while it is walked
+		children, _, err := r.children(todo[i].PID)
+		if err == nil {
+			todo = append(todo, children...)
+		}
+	}
+	return todo
 }
 
 // settled waits for the tree to end by itself and returns who did not.

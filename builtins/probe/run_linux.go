@@ -50,6 +50,12 @@ func (a actor) Run(ctx context.Context, c Command) (Result, error) {
 	defer runtime.UnlockOSThread()
 
 	began := time.Now()
+	if c.Private != "" {
+		if _, err := os.Lstat(c.Private); err == nil { // another's: it must not be removed
+			return Result{}, fmt.Errorf("run %s: %w", c.Args[0], &os.PathError{Op: "mkdir", Path: c.Private, Err: os.ErrExist})
+		}
+		defer removePrivate(c.Private)
+	}
 	p, err := a.start(c)
 	if err != nil {
 		return Result{}, fmt.Errorf("run %s: %w", c.Args[0], err)
@@ -59,6 +65,7 @@ func (a actor) Run(ctx context.Context, c Command) (Result, error) {
 	defer func() {
 		if !ended { // a function of the caller's panicked: its tree must not stay
 			p.tree.end(0)
+			p.release()
 		}
 	}()
 
@@ -117,29 +124,37 @@ func before(ctx context.Context, look func(context.Context)) {
 // program is one that runs.
 type program struct {
 	cmd            *exec.Cmd
+	guard          *guard   // who started it; nil = we did
+	private        *os.File // its private directory, locked while we use it; nil = it has none
 	tree           *tree
-	exited         chan struct{} // closed when it has; it stays a zombie until result, so that its pid is not reused
+	exited         chan struct{} // closed when it has; without a guard it stays a zombie until result, so that its pid is not reused
 	stdout, stderr *output
 }
 
-func (a actor) start(c Command) (*program, error) {
-	pidfd := -1
+func newProgram(c Command) *program {
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
+	return &program{cmd: cmd, exited: make(chan struct{})}
+}
+
+func (a actor) start(c Command) (*program, error) {
+	if c.Private != "" && canGuard {
+		return a.startGuarded(c)
+	}
+	p := newProgram(c)
+	var err error
+	if p.private, err = c.prepare(); err != nil {
+		return nil, err
+	}
+	cmd, pidfd := p.cmd, -1
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd}
 	if c.Survives {
 		cmd.SysProcAttr.Pdeathsig = 0
 	}
-	p := &program{cmd: cmd, exited: make(chan struct{})}
-
 	ends, err := p.connect(c)
 	if err == nil {
 		p.tree, err = reaping.start(a.live, c.Survives, func() (int, error) {
-			start := cmd.Start
-			if c.DefaultSignals {
-				start = func() error { return withDefaultSignals(cmd.Start) }
-			}
-			if err := withoutMemoryLimit(start); err != nil {
+			if err := p.launch(cmd, c); err != nil {
 				return 0, err
 			}
 			return cmd.Process.Pid, nil
@@ -155,6 +170,7 @@ func (a actor) start(c Command) (*program, error) {
 		err = fmt.Errorf("pidfd of a new process: %w", ErrUnsupported)
 	}
 	if err != nil {
+		p.release()
 		p.output()
 		return nil, err
 	}
@@ -163,6 +179,27 @@ func (a actor) start(c Command) (*program, error) {
 		close(p.exited)
 	}()
 	return p, nil
+}
+
+// launch starts cmd, the program or its guard, with what c says of signals and
+// without our own limit.
+func (p *program) launch(cmd *exec.Cmd, c Command) error {
+	start := cmd.Start
+	if c.DefaultSignals {
+		start = func() error { return withDefaultSignals(cmd.Start) }
+	}
+	return withoutMemoryLimit(start)
+}
+
+// release lets go of what a program has besides its processes: its guard, and
+// its private directory.
+func (p *program) release() {
+	if p.guard != nil {
+		p.guard.close()
+	}
+	if p.private != nil {
+		p.private.Close()
+	}
 }
 
 // connect makes the pipes, and returns the ends that are the program's.
@@ -211,18 +248,33 @@ func (p *program) output() (stdout, stderr []byte, cut bool) {
 // result reaps the program and fills in what became of it. One that can't be
 // ended is not waited for.
 func (p *program) result(r *Result) {
-	r.ExitCode = -1
+	r.ExitCode, r.Parent = -1, os.Getpid()
+	if p.guard != nil {
+		r.Parent = p.guard.cmd.Process.Pid
+	}
 	select {
 	case <-p.exited:
-		_ = p.cmd.Wait() // the error repeats the status
-		r.ExitCode = p.cmd.ProcessState.ExitCode()
-		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		status := p.wait()
+		r.ExitCode = status.ExitStatus() // -1 = a signal
+		if status.Signaled() {
 			r.Signal = unix.SignalName(status.Signal())
 		}
 	case <-time.After(lastWait):
-		go func() { _ = p.cmd.Wait() }()
+		go p.wait()
 	}
+	p.release()
 	r.Stdout, r.Stderr, r.Cut = p.output()
+}
+
+// wait takes the status of a program that has exited.
+func (p *program) wait() syscall.WaitStatus {
+	if p.guard != nil {
+		<-p.exited
+		return p.guard.end()
+	}
+	_ = p.cmd.Wait() // the error repeats the status
+	status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return status
 }
 
 var memoryLimit sync.Mutex

@@ -180,7 +180,7 @@ func TestPytestInterrupted(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(30 * time.Second); len(carriers(marker)) < 6; time.Sleep(20 * time.Millisecond) { // two of ours, pytest, three of its family and more
+	for end := time.Now().Add(30 * time.Second); len(carriers(marker)) < 7; time.Sleep(20 * time.Millisecond) { // three of ours, pytest, three of its family and more
 		if time.Now().After(end) {
 			t.Fatalf("the family did not come: %v\n%s", carriers(marker), stderr.String())
 		}
@@ -209,7 +209,7 @@ func TestPytestInterruptedTwice(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(30 * time.Second); len(carriers(marker)) < 5; time.Sleep(20 * time.Millisecond) { // ours, pytest, three of its family
+		for end := time.Now().Add(30 * time.Second); len(carriers(marker)) < 6; time.Sleep(20 * time.Millisecond) { // ours, the guard, pytest, three of its family
 			if time.Now().After(end) {
 				t.Fatalf("the family did not come: %v", carriers(marker))
 			}
@@ -228,6 +228,41 @@ func TestPytestInterruptedTwice(t *testing.T) {
 		}
 		if code := cmd.ProcessState.ExitCode(); code != 130 {
 			t.Errorf("%s: exit code %d, want 130", recipe, code)
+		}
+	}
+}
+
+// Killed with SIGKILL, by itself or with the confined process of a recipe, at any
+// moment, it leaves nobody behind, and nothing in the directory for temporary
+// files.
+func TestPytestKilled(t *testing.T) {
+	g := newGateStage(t, "9")
+	tmp := filepath.Join(g.dir, "tmp")
+	if err := os.Mkdir(tmp, 0o777); err != nil || os.Chmod(tmp, 0o777) != nil {
+		t.Fatal(err)
+	}
+	for i, moment := range []int{1, 1, 2, 3, 4, 7, 6} { // how many live of it when it is killed
+		marker := g.marker("killed")
+		recipe := []string{"hang-proof-tests", g.recipe}[i%2]
+		cmd := g.command(context.Background(), g.binary, "run", "--allow", "run", "--no-record", recipe, filepath.Join(g.project, "test_hang_family.py"), "--python", g.venvPython, "--grace", "1s")
+		cmd.Env = append(append(cmd.Env, g.environment(marker)...), "TMPDIR="+tmp)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(30 * time.Second); len(carriers(marker)) < moment; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the family did not come: %v", carriers(marker))
+			}
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		for end := time.Now().Add(30 * time.Second); len(carriers(marker)) > 0; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s, killed with %d: still there: %v", recipe, moment, carriers(marker))
+			}
+		}
+		if left, _ := filepath.Glob(filepath.Join(tmp, "runbook-*")); len(left) > 0 {
+			t.Errorf("%s, killed with %d: left %v", recipe, moment, left)
 		}
 	}
 }

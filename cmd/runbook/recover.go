@@ -17,9 +17,9 @@ import (
 // leftover is what a run left, as `recover` shows it. Fields are never renamed.
 type leftover struct {
 	ID        string    `json:"id"`
-	Kind      string    `json:"kind"` // in-place, worktree
-	Repo      string    `json:"repo"`
-	Path      string    `json:"path,omitempty"` // of a throw-away work tree
+	Kind      string    `json:"kind"`           // in-place, worktree, directory
+	Repo      string    `json:"repo"`           // "" of a directory
+	Path      string    `json:"path,omitempty"` // of a throw-away work tree, or a directory
 	Begun     time.Time `json:"begun"`
 	PID       int       `json:"pid"`
 	Host      string    `json:"host"`
@@ -37,8 +37,8 @@ func (d *door) recoverVerb() *cobra.Command {
 		Use:   "recover [DIR …]",
 		Short: "Put back what a killed run has left changed",
 		Long: `Finishes what a run could not that was killed: a work tree that held another commit's
-content becomes what it was, byte by byte, and throw-away work trees go. What a running
-one needs is left alone.
+content becomes what it was, byte by byte; throw-away work trees and private directories
+for temporary files go. What a running one needs is left alone.
 
 It looks at all that runs of this user have noted, and at the repositories that DIR, or
 the current directory, lie in. It may be called again, and when there is nothing to do.`,
@@ -106,8 +106,9 @@ func (d *door) remindToRecover(ctx context.Context) {
 	}
 }
 
-// unrecovered counts what killed runs of this user left, by the journals in the
-// state directory; 0 also where these cannot be read, which recover says.
+// unrecovered counts the work trees that killed runs of this user left, by the
+// journals in the state directory; 0 also where these cannot be read, which
+// recover says. A private directory is in nobody's way.
 func unrecovered(ctx context.Context) int {
 	if _, err := os.Stat(journalDir()); err != nil || !haveLinux {
 		return 0
@@ -117,7 +118,7 @@ func unrecovered(ctx context.Context) int {
 		return 0
 	}
 	left, _ := probe.Left(ctx, host, probe.Journals{Dir: journalDir()}, nil)
-	return len(slices.DeleteFunc(left, func(r probe.Recovery) bool { return r.Alive }))
+	return len(slices.DeleteFunc(left, func(r probe.Recovery) bool { return r.Alive || r.Kind == probe.LeftDirectory }))
 }
 
 // putBackAfter finishes what a confined process has left that died, and says
@@ -157,6 +158,9 @@ func (l leftover) text(list bool) string {
 	if l.Kind == probe.JournalWorktree {
 		what = fmt.Sprintf("the throw-away work tree %s of %s", l.Path, shortHome(l.Repo))
 	}
+	if l.Kind == probe.LeftDirectory {
+		what = "the directory " + l.Path
+	}
 	since := "begun " + l.Begun.Local().Format("2006-01-02 15:04:05")
 	switch {
 	case l.Running && l.Host != hostname():
@@ -165,11 +169,13 @@ func (l leftover) text(list bool) string {
 		return fmt.Sprintf("left alone: %s, %s by pid %d, which is running", what, since, l.PID)
 	case list && l.Kind == probe.JournalWorktree:
 		return fmt.Sprintf("to be removed: %s, %s by pid %d, which is gone", what, since, l.PID)
+	case list && l.Kind == probe.LeftDirectory:
+		return fmt.Sprintf("to be removed: %s, %s by a run that is gone", what, since)
 	case list:
 		return fmt.Sprintf("to be put back: %s, %s by pid %d, which is gone", what, since, l.PID)
 	case l.Error != "":
 		return fmt.Sprintf("FAILED: %s: %s", what, l.Error)
-	case l.Kind == probe.JournalWorktree:
+	case l.Kind != probe.JournalInPlace:
 		return "removed: " + what
 	}
 	text := fmt.Sprintf("put back: %s, as it was", what)

@@ -13,12 +13,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"runbook/builtins/probe"
 	"runbook/engine"
 )
 
 // main1 is the program; tests call it too. It returns the exit code.
 func main1() int {
 	beActor()
+	probe.BeGuard()
 	beConfined() // whose memory is short
 	// We live for tens of milliseconds and use a few megabytes, which to collect
 	// takes longer than to keep.

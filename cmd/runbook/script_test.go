@@ -21,13 +21,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"runbook/builtins/probe"
 	"runbook/engine/sink"
 )
 
 // The test binary is runbook too: it plays the actors of a demonstration, the
-// confined process of a recipe, and the command of the scripts.
+// guard of a program, the confined process of a recipe, and the command of the scripts.
 func TestMain(m *testing.M) {
 	beActor()
+	probe.BeGuard()
 	beConfined()
 	testscript.Main(m, map[string]func(){"runbook": func() { os.Exit(main1()) }})
 }

@@ -1,0 +1,106 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+)
+
+// A private directory holds what a program of ours needs besides what is the
+// user's: see Command.Private. Who uses one has a lock on it, which ends with
+// the process however that ends; so one that is not locked is nobody's. A pid in
+// its name would say less: containers share a directory and not their pids.
+
+// privateName is an absolute path for a private directory, which is not there.
+func privateName() (string, error) {
+	return filepath.Abs(filepath.Join(os.TempDir(), "runbook-run-"+newGitID()))
+}
+
+var privateNames = regexp.MustCompile(`^runbook-run-[0-9a-f]+$`)
+
+// prepare makes the private directory of a command, with what belongs in it.
+// The caller keeps it open, which is the lock, until the command is over; nil =
+// the command has none.
+func (c Command) prepare() (*os.File, error) {
+	if c.Private == "" {
+		return nil, nil
+	}
+	// It gets its name when it is locked: nobody sees one that is not.
+	if err := os.Mkdir(c.Private+unlocked, 0o700); err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(c.Private + unlocked)
+	if err != nil {
+		return nil, err
+	}
+	_ = lock(dir, syscall.LOCK_SH) // where none can be had, recover can have none either
+	if err = os.Rename(c.Private+unlocked, c.Private); err == nil && c.Prepare != nil {
+		err = c.Prepare()
+	}
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
+}
+
+// unlocked ends the name of a private directory that is being made.
+const unlocked = ".new"
+
+// removePrivate removes one, however far it came.
+func removePrivate(path string) error {
+	return errors.Join(removeAll(path), removeAll(path+unlocked))
+}
+
+func lock(f *os.File, how int) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), how)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// LeftDirectory is the Kind of a Recovery that is a private directory.
+const LeftDirectory = "directory"
+
+// leftDirectories finds the private directories of this user that nobody uses.
+// Each is locked until done is called, so that it stays so.
+func leftDirectories(ctx context.Context, h Host) (found []*leftover, done func()) {
+	var open []*os.File
+	entries, _ := os.ReadDir(os.TempDir()) // none there: nothing was left there
+	for _, e := range entries {
+		path := filepath.Join(os.TempDir(), e.Name())
+		if !privateNames.MatchString(e.Name()) || !e.IsDir() || ctx.Err() != nil {
+			continue
+		}
+		dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_DIRECTORY, 0)
+		if err != nil {
+			continue // gone, or another user's
+		}
+		info, err := dir.Stat()
+		if err != nil || ownerOf(info) != h.Clock().UID || lock(dir, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+			dir.Close()
+			continue
+		}
+		open = append(open, dir)
+		found = append(found, &leftover{Recovery: Recovery{ID: e.Name(), Kind: LeftDirectory, Path: path, Begun: info.ModTime()}})
+	}
+	return found, func() {
+		for _, dir := range open {
+			dir.Close()
+		}
+	}
+}
+
+// finishDirectory removes one.
+func (l *leftover) finishDirectory() error {
+	if err := removePrivate(l.Path); err != nil {
+		return fmt.Errorf("remove the private directory of a run: %w", err)
+	}
+	return nil
+}
