@@ -34,11 +34,11 @@ func (d *door) writeSite(dir string) error {
 	return nil
 }
 
-// site is the way in, the recipes of every root, and the topics.
+// site is the way in, the tutorial, the recipes of every root, and the other topics.
 func (d *door) site() (site.Site, error) {
 	s := site.Site{Title: "runbook", Made: "Written by " + tool()}
 	home := site.Page{Path: "index.html", Title: "runbook", Markdown: welcome}
-	var recipes, reference []site.Page
+	var first, recipes, reference []site.Page
 	taken := map[string]bool{}
 	err := d.eachRecipe(func(p engine.Place, r *engine.Recipe, err error) {
 		page := site.Page{Path: "recipes/" + freeName(p.Name, taken) + ".html", Group: groupOf(p.Root), Title: p.Name, Answers: []string{"runbook run " + p.Name, "runbook docs " + p.Name}}
@@ -68,10 +68,15 @@ func (d *door) site() (site.Site, error) {
 			return s, err
 		}
 		page := site.Page{Path: t.name + ".html", Group: "Reference", Title: t.title, Summary: t.says, Markdown: text, Answers: []string{"runbook docs " + t.name}}
+		if t.name == "tutorial" {
+			page.Group = "First steps"
+			first = append(first, page)
+			continue
+		}
 		page.Defines = t.name == "builtins" || t.name == "commands"
 		reference = append(reference, page)
 	}
-	s.Pages = append(append([]site.Page{home}, recipes...), reference...)
+	s.Pages = slices.Concat([]site.Page{home}, first, recipes, reference)
 	return s, nil
 }
 

@@ -25,7 +25,7 @@ type topic struct {
 // topics lists them in the order in which they are read.
 func topics() []topic {
 	return []topic{
-		{"tutorial", "From an incident to a shared recipe", "a first recipe, from an incident to the whole team, in a quarter of an hour", func(*door) (string, error) { return tutorial, nil }},
+		{"tutorial", "Tutorial", "from an incident to a recipe that the team shares, in a quarter of an hour", func(*door) (string, error) { return tutorial, nil }},
 		{"testing", "Testing a recipe", "how to test one", func(*door) (string, error) { return recipetest.Guide, nil }},
 		{"builtins", "Builtins", "what a recipe can call", func(*door) (string, error) {
 			return builtins.Reference(builtins.Table(builtins.Options{})), nil

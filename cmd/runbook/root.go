@@ -39,6 +39,8 @@ type door struct {
 	conf config
 	lost error // the first failure to write what was asked for
 
+	known []root // where recipes come from, once somebody asked: see roots
+
 	completing bool // for a shell
 }
 

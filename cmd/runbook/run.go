@@ -184,6 +184,9 @@ func (d *door) buryAtLoad(r *runFlags, lies engine.Place, err error) error {
 
 // roots are the places of recipes, and says which were ignored.
 func (d *door) roots() []root {
+	if d.known != nil {
+		return d.known
+	}
 	cwd, err := os.Getwd()
 	if err != nil {
 		fmt.Fprintf(d.err, "runbook: no recipes of this directory: %v\n", err)
@@ -193,6 +196,7 @@ func (d *door) roots() []root {
 	for _, line := range ignored {
 		fmt.Fprintf(d.err, "runbook: %s\n", line)
 	}
+	d.known = roots
 	return roots
 }
 

@@ -50,7 +50,7 @@ func HTML(source string, links Links) (doc Document, err error) {
 	m := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.DefinitionList),
 		goldmark.WithParserOptions(parser.WithAutoHeadingID()),
 		goldmark.WithRendererOptions(render.WithNodeRenderers(util.Prioritized(&reading{links}, 1))))
-	parsed := m.Parser().Parse(text.NewReader(src), parser.WithContext(parser.NewContext(parser.WithIDs(&anchors{taken: map[string]bool{}}))))
+	parsed := m.Parser().Parse(text.NewReader(src), parser.WithContext(parser.NewContext(parser.WithIDs(&anchors{taken: map[string]int{}}))))
 	var b bytes.Buffer
 	if err := m.Renderer().Render(&b, src, parsed); err != nil {
 		return Document{}, fmt.Errorf("markdown to HTML: %w", err)
@@ -60,16 +60,22 @@ func HTML(source string, links Links) (doc Document, err error) {
 
 func sections(doc ast.Node, src []byte) []Section {
 	all := []Section{{}}
+	var text strings.Builder
+	end := func() {
+		all[len(all)-1].Text = strings.TrimSpace(text.String())
+		text.Reset()
+	}
 	for n := doc.FirstChild(); n != nil; n = n.NextSibling() {
 		if h, ok := n.(*ast.Heading); ok {
+			end()
 			id, _ := h.AttributeString("id")
 			name, _ := id.([]byte)
 			all = append(all, Section{Level: h.Level, ID: string(name), Title: strings.TrimSpace(plainOf(h, src))})
 			continue
 		}
-		at := &all[len(all)-1]
-		at.Text = strings.TrimSpace(at.Text + "\n" + plainOf(n, src))
+		text.WriteString(plainOf(n, src) + "\n")
 	}
+	end()
 	if all[0].Text == "" {
 		all = all[1:]
 	}
@@ -78,7 +84,7 @@ func sections(doc ast.Node, src []byte) []Section {
 
 // anchors names headings as the readers of code hosts do, so that a link within
 // a page leads to the same place there and here: "## git.repo" is #gitrepo.
-type anchors struct{ taken map[string]bool }
+type anchors struct{ taken map[string]int }
 
 func (a *anchors) Generate(heading []byte, _ ast.NodeKind) []byte {
 	name := strings.Map(func(r rune) rune {
@@ -94,14 +100,15 @@ func (a *anchors) Generate(heading []byte, _ ast.NodeKind) []byte {
 		name = "section"
 	}
 	free := name
-	for i := 1; a.taken[free]; i++ {
-		free = name + "-" + strconv.Itoa(i)
+	for a.taken[free] > 0 { // how often it came says where to go on
+		free = name + "-" + strconv.Itoa(a.taken[name])
+		a.taken[name]++
 	}
-	a.taken[free] = true
+	a.taken[free]++
 	return []byte(free)
 }
 
-func (a *anchors) Put(name []byte) { a.taken[string(name)] = true }
+func (a *anchors) Put(name []byte) { a.taken[string(name)]++ }
 
 // reading draws what goldmark would let through, leave out or lead elsewhere.
 type reading struct{ links Links }

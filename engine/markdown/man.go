@@ -287,11 +287,11 @@ func (w *manual) line(s string) {
 
 // roffText is text of which roff obeys nothing.
 func roffText(s string) string {
-	return strings.NewReplacer(`\`, `\e`, "\n", " ").Replace(s)
+	return strings.NewReplacer(`\`, `\e`, "\n", " ", "\t", " ").Replace(s)
 }
 
 // roffCode is text that is typed: what roff would set as a hyphen, a quote or an
 // accent stays the character that it is.
 func roffCode(s string) string {
-	return strings.NewReplacer(`\`, `\e`, "\n", " ", "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`).Replace(s)
+	return strings.NewReplacer(`\`, `\e`, "\n", " ", "\t", " ", "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`).Replace(s)
 }

@@ -42,24 +42,26 @@ func TestEveryLinkLeadsToAPlaceOfTheSite(t *testing.T) {
 	}
 }
 
+var hostile = map[string]string{
+	"script":       "# A\n\n<script>alert(1)</script> <img src=x onerror=alert(1)>\n\n<div onclick=\"x()\">\n",
+	"link":         "# A\n\n[x](javascript:alert(1)) [y](https://example.org/x) [z](//example.org) [d](data:text/html,x) <https://example.org> https://example.org/y",
+	"image":        "# A\n\n![x](https://example.org/x.png) ![y](javascript:alert(1))",
+	"reference":    "# A\n\n[x][1]\n\n[1]: https://example.org 'title\"onmouseover=x'",
+	"attribute":    "# A\" onmouseover=\"x\n\n## \"><script>x</script>\n\n[q](\"><script>)",
+	"ids":          "# Menu\n\n## Text\n\n## Search\n\n## Flags\n\n## Flags\n\n## Flags-1\n\n## Flags\n\n## \n\n## ✗",
+	"end of code":  "# A\n\n```\n</code></pre><script>x</script>\n```\n\n```sh \"><b>\nx\n```\n",
+	"index":        "# A\n\n</script><script>x</script> \u2028 <!--",
+	"table":        "# A\n\n| <b>x</b> | [y](javascript:x) |\n|---|---|\n| `a\\|b` | <script> |\n",
+	"fragment":     "# A\n\n[x](#menu) [y](#Menu) [z](?q=1) [w](/etc/passwd) [v](../../x) [u](recipes/../../index.html) [t](file:///etc/passwd)",
+	"control":      "# A\n\n\x1b[31m \u202egnp.exe &#27; \x00",
+	"empty":        "",
+	"half a fence": "# A\n\n```python\nnever ends",
+}
+
 // What a page says is read and never obeyed: not by the browser, and not by the
 // search, which reads it from a script.
 func TestHostilePages(t *testing.T) {
-	for name, md := range map[string]string{
-		"script":       "# A\n\n<script>alert(1)</script> <img src=x onerror=alert(1)>\n\n<div onclick=\"x()\">\n",
-		"link":         "# A\n\n[x](javascript:alert(1)) [y](https://example.org/x) [z](//example.org) [d](data:text/html,x) <https://example.org> https://example.org/y",
-		"image":        "# A\n\n![x](https://example.org/x.png) ![y](javascript:alert(1))",
-		"reference":    "# A\n\n[x][1]\n\n[1]: https://example.org 'title\"onmouseover=x'",
-		"attribute":    "# A\" onmouseover=\"x\n\n## \"><script>x</script>\n\n[q](\"><script>)",
-		"ids":          "# Menu\n\n## Text\n\n## Search\n\n## Flags\n\n## Flags\n\n## \n\n## ✗",
-		"end of code":  "# A\n\n```\n</code></pre><script>x</script>\n```\n\n```sh \"><b>\nx\n```\n",
-		"index":        "# A\n\n</script><script>x</script> \u2028 <!--",
-		"table":        "# A\n\n| <b>x</b> | [y](javascript:x) |\n|---|---|\n| `a\\|b` | <script> |\n",
-		"fragment":     "# A\n\n[x](#menu) [y](#Menu) [z](?q=1) [w](/etc/passwd) [v](../../x) [u](recipes/../../index.html) [t](file:///etc/passwd)",
-		"control":      "# A\n\n\x1b[31m \u202egnp.exe &#27; \x00",
-		"empty":        "",
-		"half a fence": "# A\n\n```python\nnever ends",
-	} {
+	for name, md := range hostile {
 		t.Run(name, func(t *testing.T) {
 			s := pages(md)
 			s.Pages[1].Summary, s.Pages[1].Title, s.Pages[1].Origin = md, "</title><script>x</script>", "\"><script>x</script>"
@@ -132,7 +134,9 @@ func TestTwoPagesAreNeverOneFile(t *testing.T) {
 }
 
 func FuzzSite(f *testing.F) {
-	f.Add("# A\n\n[x](#a) <b>`ps`</b> ![i](x)\n")
+	for _, md := range hostile {
+		f.Add(md)
+	}
 	f.Fuzz(func(t *testing.T, md string) {
 		files, err := pages(md).Files()
 		if err != nil {
