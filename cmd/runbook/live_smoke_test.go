@@ -101,6 +101,8 @@ func TestLiveSmoke(t *testing.T) {
 		{"the built-in smoke", nil, 0, []string{"rule_out left-nothing", "note booted"}, "`smoke.alpha` and `smoke.beta` came up in"},
 		{"a script without a guard", []string{at("feed.py"), "--expect", "datad.kraken", "--expect-not", "brokerd.kraken"}, 0,
 			[]string{"warn no-guard", "rule_out left-nothing", "note booted"}, "`brokerd.kraken` did not"},
+		{"one that must not come ends it", []string{at("feed.py"), "--expect-not", "datad.kraken", "--timeout", "20s"}, 1,
+			[]string{"fault unexpected", "rule_out left-nothing"}, "must not be"},
 		{"a teardown that hangs", []string{at("stays.py"), "--expect", "datad", "--grace", "1s"}, 1,
 			[]string{"fault sync-blocked", "fault end-hang", "note overdue"}, "sleeps in a synchronous"},
 		{"one that detaches itself", []string{at("detaches.py")}, 1, []string{"fault daemonised", "note booted"}, "detached itself"},
