@@ -37,21 +37,11 @@ func Reference(table []engine.Builtin) string {
 		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s |\n", f.Name, anchor(f.Name), effectName(f), cell(f.Returns))
 	}
 	for _, f := range table {
-		fmt.Fprintf(&b, "\n## %s\n\n```python\n%s\n```\n\n%s\n\n", f.Name, signature(f), f.Doc)
-		for _, p := range f.Params {
-			fmt.Fprintf(&b, "- `%s` (%s): %s\n", p.Name, p.Type, p.Doc)
-		}
-		fmt.Fprintf(&b, "- returns %s\n", f.Returns)
-		if f.Errors != "" {
-			fmt.Fprintf(&b, "- fails when: %s\n", f.Errors)
-		}
-		switch {
-		case f.Effect != engine.Looks:
-			fmt.Fprintf(&b, "- effect: `%s`; the step must request it, and the user grant it\n", f.Effect)
-		case f.Pure:
-			b.WriteString("- touches no machine: may be called while a file loads\n")
-		}
-		fmt.Fprintf(&b, "\n```python\n%s\n```\n", f.Example)
+		fmt.Fprintf(&b, "\n## %s\n\n%s", f.Name, f.Page())
+	}
+	b.WriteString("\n# Words\n\nThe language of recipes itself: how a file declares what it is, and says what it found. Beside them stand the words of Starlark, and its modules `json`, `math` and `time`.\n")
+	for _, f := range engine.Words() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s", f.Name, f.Page())
 	}
 	b.WriteString("\n# Types\n\nEvery value has `source`, from where it was read, and `at`, when; `None` where that means nothing.\n")
 	for _, t := range Types() {
@@ -61,19 +51,6 @@ func Reference(table []engine.Builtin) string {
 		}
 	}
 	return b.String()
-}
-
-// signature is how a builtin is called: ps(match = None, pid = []).
-func signature(f engine.Builtin) string {
-	var params []string
-	for _, p := range f.Params {
-		if p.Default == "" {
-			params = append(params, p.Name)
-			continue
-		}
-		params = append(params, p.Name+" = "+p.Default)
-	}
-	return f.Name + "(" + strings.Join(params, ", ") + ")"
 }
 
 func effectName(f engine.Builtin) string {

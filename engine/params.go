@@ -100,18 +100,34 @@ func (p *paramValue) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable: 
 // param.duration("1s", "Sampling interval."); what is empty by nature takes its
 // doc first: param.pids("Any process of the tree."). What a recipe cannot do
 // without has no default: param.rest("Test files.", required = True).
-var paramModule = &starlarkstruct.Module{Name: "param", Members: starlark.StringDict{
-	"string":   paramWord(KindString, "default?", "doc?", "required?"),
-	"int":      paramWord(KindInt, "default?", "doc?", "required?", "least?", "most?"),
-	"duration": paramWord(KindDuration, "default?", "doc?", "required?", "least?", "most?"),
-	"regexp":   paramWord(KindRegexp, "default?", "doc?", "required?"),
-	"choice":   paramWord(KindChoice, "choices", "default?", "doc?"),
-	"bool":     paramWord(KindBool, "doc?", "default?"),
-	"path":     paramWord(KindPath, "doc?", "default?", "required?"),
-	"pids":     paramWord(KindPids, "doc?", "default?", "required?"),
-	"list":     paramWord(KindList, "doc?", "default?", "required?"),
-	"rest":     paramWord(KindRest, "doc?", "default?", "after?", "required?"),
-}}
+var paramModule = func() *starlarkstruct.Module {
+	m := &starlarkstruct.Module{Name: "param", Members: starlark.StringDict{}}
+	for _, k := range paramKinds {
+		m.Members[string(k.kind)] = paramWord(k.kind, k.takes...)
+	}
+	return m
+}()
+
+var paramKinds = []struct {
+	kind    Kind
+	takes   []string
+	gets    string // what a user gives, and a step gets
+	example string
+}{
+	{KindString, []string{"default?", "doc?", "required?"}, "a text; the step gets a string", `param.string("", "The interpreter.")`},
+	{KindInt, []string{"default?", "doc?", "required?", "least?", "most?"}, "a number; the step gets an int", `param.int(1, "How often.", least = 1)`},
+	{KindDuration, []string{"default?", "doc?", "required?", "least?", "most?"}, "a length of time such as 1s or 5m; the step gets a duration", `param.duration("1s", "Sampling interval.")`},
+	{KindRegexp, []string{"default?", "doc?", "required?"}, "a regular expression; the step gets a regexp", `param.regexp("", "Only processes whose command matches.")`},
+	{KindChoice, []string{"choices", "default?", "doc?"}, "one of several words; the step gets a string", `param.choice(["asyncio", "trio"], "trio", "The event loop.")`},
+	{KindBool, []string{"doc?", "default?"}, "a switch; the step gets a bool", `param.bool("Until it is known whether it flakes.")`},
+	{KindPath, []string{"doc?", "default?", "required?"}, "a file; the step gets a string, None when it was not given, and may write that file without a grant", `param.path("Writes a report there.")`},
+	{KindPids, []string{"doc?", "default?", "required?"}, "process ids, repeated or with commas; the step gets a list of int", `param.pids("Any process of the tree.")`},
+	{KindList, []string{"doc?", "default?", "required?"}, "texts, the flag repeated; the step gets a list of string", `param.list("An address.", ["127.0.0.1:1616"])`},
+	{KindRest, []string{"doc?", "default?", "after?", "required?"}, "the arguments without a flag; the step gets a list of string", `param.rest("Test files.", required = True)`},
+}
+
+// cutOptional takes the question mark off that makes an argument optional.
+func cutOptional(arg string) (name string, optional bool) { return strings.CutSuffix(arg, "?") }
 
 func paramWord(kind Kind, order ...string) *starlark.Builtin {
 	name := "param." + string(kind)

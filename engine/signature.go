@@ -74,31 +74,25 @@ type word struct {
 	returns shape
 }
 
-// wordOfText reads "rule title about?": a question mark makes one optional.
-func wordOfText(name, params string, returns shape) word {
-	s := &signature{name: name}
-	for _, p := range strings.Fields(params) {
-		bare := strings.TrimSuffix(p, "?")
-		s.params = append(s.params, taken{name: bare, required: bare == p})
-	}
-	return word{s, returns}
-}
-
-// wordSignatures are the words of the language; a test holds them to what the
-// words themselves take.
+// wordSignatures are the words of the language that are called by their bare
+// name; a test holds them to what the words themselves take. What is put in is
+// left to the words: the types of their rows are for people.
 var wordSignatures = func() map[string]word {
-	const verdict = "rule title about? victims? members? evidence? means? do? because?"
-	none := only("None")
 	all := map[string]word{}
-	for _, w := range []word{
-		wordOfText("fault", verdict, none), wordOfText("warn", verdict, none), wordOfText("rule_out", verdict, none),
-		wordOfText("unknown", verdict, none), wordOfText("note", verdict, none),
-		wordOfText("stop", "reason unknown? usage?", none), wordOfText("show", "value title?", none),
-		wordOfText("recipe", "summary? tags? params? steps?", none), wordOfText("step", "fn needs? deadline?", nil),
-		wordOfText("regexp", "pattern", only("regexp")), wordOfText("size", "n", only("string")),
-		wordOfText("span", "d", only("string")), wordOfText("plural", "n one many?", only("string")),
-	} {
-		all[w.takes.name] = w
+	for _, row := range Words() {
+		if row.Name == "struct" || strings.Contains(row.Name, ".") {
+			continue
+		}
+		s := &signature{name: row.Name}
+		for _, p := range row.Params {
+			s.params = append(s.params, taken{name: p.Name, required: p.Default == ""})
+		}
+		w := word{takes: s}
+		switch kind, _, _ := strings.Cut(row.Returns, ":"); kind {
+		case "None", "string", "regexp":
+			w.returns = only(kind)
+		}
+		all[row.Name] = w
 	}
 	return all
 }()

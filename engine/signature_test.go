@@ -4,10 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.starlark.net/starlark"
+	"go.starlark.net/starlarkstruct"
 )
 
-// What check believes of the words is what the words take.
+// What check, the reference and an editor say of the words is what the words
+// take.
 func TestWordSignatures(t *testing.T) {
 	thread := &starlark.Thread{}
 	thread.SetLocal(runningKey, &stepRun{})
@@ -48,5 +51,35 @@ func TestWordSignatures(t *testing.T) {
 				t.Errorf("%s: needs no %s: %q", name, p.name, said)
 			}
 		}
+	}
+}
+
+// Every word has its row in the reference, and nothing else has one.
+func TestEveryWordIsDocumented(t *testing.T) {
+	documented := map[string]bool{}
+	for _, row := range Words() {
+		documented[row.Name] = true
+		if row.Doc == "" || row.Returns == "" || row.Example == "" {
+			t.Errorf("%s: incomplete row: %+v", row.Name, row)
+		}
+		if _, err := dialect.Parse(row.Name, row.Example, 0); err != nil {
+			t.Errorf("the example: %v", err)
+		}
+	}
+	known := map[string]bool{}
+	for name, v := range words(nil) {
+		switch v := v.(type) {
+		case *starlark.Builtin:
+			known[name] = true
+		case *starlarkstruct.Module:
+			if v.Name == "param" {
+				for member := range v.Members {
+					known[name+"."+member] = true
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(known, documented); diff != "" {
+		t.Errorf("words (-) and rows (+):\n%s", diff)
 	}
 }
