@@ -90,6 +90,8 @@ type Checker struct {
 
 	walks   map[stepKey]*reacher
 	reaches map[stepKey][]Reach
+
+	readings map[written]*reading // for editors
 }
 
 // NewChecker returns a checker of files that load from lib. It sees files as
@@ -107,7 +109,7 @@ func NewChecker(lib *Library) *Checker {
 func (c *Checker) begin() {
 	c.loader = newLoader(c.lib)
 	c.rows, c.pages, c.reaches = rowsOf(c.loader), map[*module]*page{}, map[stepKey][]Reach{}
-	c.walks = map[stepKey]*reacher{}
+	c.walks, c.readings = map[stepKey]*reacher{}, map[written]*reading{}
 }
 
 // Check is like the function Check.
@@ -162,14 +164,9 @@ func (c *Checker) inOurWords(m *module, wrong []Problem) []Problem {
 // open loads a file, or says why that is not to be had; the module then is what
 // was read of it, nil when nothing was.
 func (c *Checker) open(ctx context.Context, file string) (*module, []Problem) {
-	place, err := c.lib.locateFile(file)
+	place, err := c.place(file)
 	if err != nil {
 		return nil, []Problem{{Pos: file, Rule: "load", Msg: oneLine(err.Error()), Severity: SeverityError}}
-	}
-	for m := range c.pages { // a root of its own for each file would read each library anew
-		if place.Root.Dir != "" && m.root.Dir == place.Root.Dir {
-			place.Root = m.root
-		}
 	}
 	m, err := c.loader.open(ctx, place)
 	if errors.Is(err, errAbandoned) {
@@ -179,6 +176,21 @@ func (c *Checker) open(ctx context.Context, file string) (*module, []Problem) {
 		return c.loader.modules[moduleKey{place.Root, place.Path}], problems(file, err)
 	}
 	return m, nil
+}
+
+// place is where a file lies. A root of its own for each would read each library
+// anew, so files of one directory share theirs.
+func (c *Checker) place(file string) (Place, error) {
+	place, err := c.lib.locateFile(file)
+	if err != nil {
+		return Place{}, err
+	}
+	for m := range c.pages {
+		if place.Root.Dir != "" && m.root.Dir == place.Root.Dir {
+			place.Root = m.root
+		}
+	}
+	return place, nil
 }
 
 func problems(file string, err error) []Problem {

@@ -22,6 +22,8 @@ type Library struct {
 
 	Parsed *Parsed // shared with other libraries; nil: this one parses for itself
 	Cover  *Cover  // counts which lines run; nil: nobody does
+
+	Held map[string]string // texts that an editor holds, by absolute path: they stand for what is on disk
 }
 
 // Root is one directory of recipes. NAME.star in it is the recipe NAME; lib/
@@ -107,23 +109,61 @@ func (l *Library) Locate(name string) (Place, error) {
 // locateFile makes a root of the file's directory, unless it is one already: a
 // recipe named by its path is the same recipe.
 func (l *Library) locateFile(name string) (Place, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return Place{}, fmt.Errorf("recipe file: %w", err)
+	if _, held := l.Held[name]; !held {
+		info, err := os.Stat(name)
+		if err != nil {
+			return Place{}, fmt.Errorf("recipe file: %w", err)
+		}
+		if !info.Mode().IsRegular() {
+			return Place{}, fmt.Errorf("recipe file %s: %w", name, ErrNotFile)
+		}
 	}
-	if !info.Mode().IsRegular() {
-		return Place{}, fmt.Errorf("recipe file %s: %w", name, ErrNotFile)
+	dir, file := filepath.Dir(name), filepath.Base(name)
+	place := Place{Name: strings.TrimSuffix(file, ".star"), Path: file}
+	if place.Root = l.rootAt(dir); place.Root != nil {
+		return place, nil
 	}
-	dir, base := filepath.Dir(name), filepath.Base(name)
-	place := Place{Name: strings.TrimSuffix(base, ".star"), Path: base}
-	for i := range l.Roots {
-		if r := &l.Roots[i]; r.Dir != "" && sameDir(r.Dir, dir) {
-			place.Root = r
+	if above, below := l.aboveLib(dir); above != "" {
+		dir, place.Path = above, path.Join(below, file)
+		if place.Root = l.rootAt(dir); place.Root != nil {
 			return place, nil
 		}
 	}
 	place.Root = &Root{Name: filepath.Clean(dir), Dir: dir, FS: os.DirFS(dir)}
 	return place, nil
+}
+
+// rootAt is the root that is the directory; nil when none is.
+func (l *Library) rootAt(dir string) *Root {
+	for i := range l.Roots {
+		if r := &l.Roots[i]; r.Dir != "" && sameDir(r.Dir, dir) {
+			return r
+		}
+	}
+	return nil
+}
+
+// aboveLib takes the directory of a file that others load apart: where the
+// recipes lie, from which load("lib/…") looks for it and for what it loads
+// itself, and the rest. "" for a directory that is no lib/ of recipes.
+func (l *Library) aboveLib(dir string) (above, below string) {
+	dir = filepath.Clean(dir)
+	for at := dir; filepath.Dir(at) != at; at = filepath.Dir(at) {
+		below = path.Join(filepath.Base(at), below)
+		if up := filepath.Dir(at); filepath.Base(at) == "lib" && (at == dir || l.rootAt(up) != nil) {
+			return up, below
+		}
+	}
+	return "", ""
+}
+
+// held is what an editor holds of a file.
+func (l *Library) held(r *Root, file string) (text string, ok bool) {
+	if r.Dir == "" {
+		return "", false
+	}
+	text, ok = l.Held[filepath.Join(r.Dir, filepath.FromSlash(file))]
+	return text, ok
 }
 
 func sameDir(a, b string) bool {

@@ -46,6 +46,9 @@ func (l *loader) find(from moduleKey, name string) (moduleKey, error) {
 	}
 	var looked []string
 	for _, r := range roots {
+		if _, held := l.lib.held(r, file); held {
+			return moduleKey{r, file}, nil
+		}
 		if _, err := fs.Stat(r.FS, file); !errors.Is(err, fs.ErrNotExist) {
 			return moduleKey{r, file}, nil
 		}
@@ -95,6 +98,20 @@ func (l *loader) didYouMean(roots []*Root, file string) string {
 	return ""
 }
 
+// source is the text of a file: what an editor holds of it, or what is on disk.
+func (l *loader) source(key moduleKey) (string, error) {
+	text, held := l.lib.held(key.root, key.path)
+	switch {
+	case !held:
+		return readSource(key.root.FS, key.path)
+	case len(text) > maxSource:
+		return "", errTooLarge
+	}
+	return text, nil
+}
+
+var errTooLarge = errors.New("larger than " + grouped(maxSource) + " bytes")
+
 // readSource reads a regular file of bounded size: a pipe in its place would
 // hang us, a device would fill the memory.
 func readSource(fsys fs.FS, name string) (string, error) {
@@ -115,7 +132,7 @@ func readSource(fsys fs.FS, name string) (string, error) {
 		return "", err
 	}
 	if len(data) > maxSource {
-		return "", fmt.Errorf("larger than %s bytes", grouped(maxSource))
+		return "", errTooLarge
 	}
 	return string(data), nil
 }

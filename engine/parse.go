@@ -34,6 +34,17 @@ type Parsed struct{ parser parser }
 // NewParsed keeps none yet.
 func NewParsed() *Parsed { return &Parsed{parser{files: map[moduleKey]func() parsed{}}} }
 
+// forget drops all that does not ship with the tool.
+func (p *parser) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key := range p.files {
+		if !key.root.Embedded {
+			delete(p.files, key)
+		}
+	}
+}
+
 // parse reads a file, or waits for whoever does.
 func (l *loader) parse(key moduleKey) parsed { return l.parsing(key)() }
 
@@ -49,7 +60,7 @@ func (l *loader) parsing(key moduleKey) func() parsed {
 }
 
 func (l *loader) parseFile(key moduleKey) (p parsed) {
-	if p.source, p.err = readSource(key.root.FS, key.path); p.err != nil {
+	if p.source, p.err = l.source(key); p.err != nil {
 		p.unread = true
 		return p
 	}
