@@ -48,6 +48,8 @@ type order struct {
 	Run   *job       `json:"run,omitempty"`
 	Test  *testOrder `json:"test,omitempty"`
 
+	Edit *editing `json:"edit,omitempty"`
+
 	Fixture *recipetest.Fixture `json:"fixture,omitempty"`
 
 	Answer *answer      `json:"answer,omitempty"`
@@ -62,6 +64,7 @@ type reply struct {
 	Problems *[]engine.Problem  `json:"problems,omitempty"`
 	Reaches  *[]engine.Reach    `json:"reaches,omitempty"`
 	Tested   *tested            `json:"tested,omitempty"`
+	Edited   *engine.Answer     `json:"edited,omitempty"`
 	Made     *recipetest.Made   `json:"made,omitempty"`
 	Failed   *failure           `json:"failed,omitempty"`
 	Event    *event.Event       `json:"event,omitempty"`

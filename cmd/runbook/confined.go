@@ -88,7 +88,7 @@ func serve(in io.Reader, out io.Writer) int {
 	}()
 
 	var b *bench
-	tests := testRunners{}
+	tests, edits := testRunners{}, editors{}
 	for o := range s.orders {
 		var r reply
 		var err error
@@ -112,6 +112,10 @@ func serve(in io.Reader, out io.Writer) int {
 			var t tested
 			t, err = tests.test(ctx, *o.Test)
 			r.Tested = &t
+		case o.Edit != nil:
+			var a engine.Answer
+			a, err = edits.answer(ctx, *o.Edit)
+			r.Edited = &a
 		case o.Fixture != nil:
 			var m recipetest.Made
 			m, err = tests.fixture(ctx, *o.Fixture)
