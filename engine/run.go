@@ -30,6 +30,7 @@ type Request struct {
 	Recipe *Recipe
 	Params map[string][]string // texts by parameter name (older_than, not older-than)
 	Rest   []string            // for the parameter of kind rest
+	Steps  []string            // only these, and those that they take values from; empty: all
 	Grants Grants
 	DryRun bool
 	Sink   event.Sink // not closed by Run: who made it closes it
@@ -55,6 +56,9 @@ type Request struct {
 func (e *Engine) Run(ctx context.Context, req Request) (event.RunFinished, error) {
 	bound, err := req.Recipe.Bind(req.Params, req.Rest)
 	if err != nil {
+		return event.RunFinished{}, err
+	}
+	if req.Recipe, err = req.Recipe.only(req.Steps); err != nil {
 		return event.RunFinished{}, err
 	}
 	r := e.start(req, bound)
@@ -140,7 +144,7 @@ func (r *run) announce(req Request) {
 	started := event.RunStarted{
 		ID: id, Recipe: r.recipe.Name, Title: cleanText(r.recipe.Title), Digest: r.recipe.Digest, Origin: r.recipe.Origin,
 		Tool: req.Tool, Host: cleanText(req.Host), From: cleanText(req.From), Params: r.bound.Fields, Given: r.bound.given(),
-		Plan: []event.Planned{}, Grants: r.grants.names(), DryRun: r.dryRun, Started: r.now().Round(0),
+		Steps: req.Steps, Plan: []event.Planned{}, Grants: r.grants.names(), DryRun: r.dryRun, Started: r.now().Round(0),
 	}
 	for _, p := range r.recipe.Params {
 		switch {

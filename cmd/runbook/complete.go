@@ -118,6 +118,13 @@ func (d *door) completeValue(recipe *engine.Recipe, flag, value, word string) ([
 	if recipe == nil {
 		return nil, no
 	}
+	if flag == "step" {
+		var names []string
+		for _, s := range recipe.Steps {
+			names = append(names, s.Name+"\t"+s.Title)
+		}
+		return with(names), no
+	}
 	for _, p := range recipe.Params {
 		if p.Flag() != flag {
 			continue

@@ -19,9 +19,10 @@ func (d *door) docsVerb() *cobra.Command {
 	var html, man string
 	var l looks
 	cmd := &cobra.Command{
-		Use:   "docs [RECIPE|" + strings.Join(topicNames(), "|") + "]",
+		Use:   "docs [RECIPE|TOPIC]",
 		Short: "Read the guidance of a recipe, offline",
 		Long: "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand. " +
+			"TOPIC is " + strings.Join(topicNames(), ", ") + ". " +
 			"All of it, with the recipes of your own, also becomes a site for a browser, which needs no network, or pages of the manual.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
@@ -30,7 +31,7 @@ func (d *door) docsVerb() *cobra.Command {
   runbook docs gotchas            failures met before
   runbook docs wedged-actor --markdown > triage.md
   runbook docs --html site        all of it, for a browser
-  runbook docs --man man          all of it, for man -M man runbook`,
+  runbook docs --man man          pages for man -M man`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: d.completeDocs,
 		RunE: func(_ *cobra.Command, args []string) error {

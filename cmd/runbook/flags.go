@@ -19,6 +19,7 @@ import (
 type runFlags struct {
 	looks
 	allow        []string
+	steps        []string
 	dryRun       bool
 	json, jsonl  bool
 	sarif        string
@@ -36,6 +37,7 @@ type runFlags struct {
 func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f := newFlagSet()
 	f.StringSliceVar(&r.allow, "allow", nil, "grant `effects`: run, write, kill (repeat, or with commas)")
+	f.StringSliceVar(&r.steps, "step", nil, "run only this `step`, and those it takes values from (repeat)")
 	f.BoolVar(&r.dryRun, "dry-run", false, "look for real, show what the rest would do")
 	f.StringVar(&r.from, "from", "", "diagnose a `capture` instead of this machine; - is stdin")
 	f.StringVar(&r.proc, "proc", "", "look at another /proc `dir`, as of the host in a container")

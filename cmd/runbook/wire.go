@@ -28,6 +28,7 @@ type job struct {
 	Origin string              `json:"origin"`
 	Params map[string][]string `json:"params,omitempty"`
 	Rest   []string            `json:"rest,omitempty"`
+	Steps  []string            `json:"steps,omitempty"` // only these, and what they need; empty = all
 	Allow  []engine.Effect     `json:"allow,omitempty"`
 	Asks   bool                `json:"asks,omitempty"` // a person can be asked for a grant
 	DryRun bool                `json:"dry_run,omitempty"`
@@ -210,7 +211,7 @@ func (b *bench) runOn(ctx context.Context, host probe.Host, j job, out event.Sin
 	}
 	return e.Run(ctx, engine.Request{
 		Artefact: keep,
-		Recipe:   b.recipe, Params: j.Params, Rest: j.Rest, Grants: grants, DryRun: j.DryRun,
+		Recipe:   b.recipe, Params: j.Params, Rest: j.Rest, Steps: j.Steps, Grants: grants, DryRun: j.DryRun,
 		Sink: out, Tool: j.Tool, Host: host.Clock().Hostname, From: cmp.Or(j.Host.Called, j.Host.From), ID: j.ID,
 	})
 }

@@ -64,6 +64,9 @@ type RunStarted struct {
 	Positional string `json:"positional,omitempty"`
 	Dashed     string `json:"dashed,omitempty"`
 
+	// Steps are those that were asked for; empty: all. Plan has them, and what
+	// they need.
+	Steps   []string  `json:"steps,omitempty"`
 	Plan    []Planned `json:"plan"`
 	Grants  []string  `json:"grants"`
 	DryRun  bool      `json:"dry_run,omitempty"`

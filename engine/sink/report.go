@@ -41,6 +41,7 @@ type ReportRun struct {
 	Started  time.Time    `json:"started"`
 	Finished *time.Time   `json:"finished"` // null when the run was cut off
 	Params   event.Fields `json:"params"`
+	Only     []string     `json:"only,omitempty"` // the steps that were asked for; absent: all
 	Grants   []string     `json:"grants"`
 	DryRun   bool         `json:"dry_run"`
 }
@@ -87,7 +88,7 @@ func (s *story) report() Report {
 		r.Run = ReportRun{
 			ID: s.run.ID, Recipe: s.run.Recipe, Title: s.run.Title, Digest: s.run.Digest, Origin: s.run.Origin,
 			Tool: s.run.Tool, Host: s.run.Host, From: s.run.From, Started: s.run.Started,
-			Params: list(s.run.Params), Grants: list(s.run.Grants), DryRun: s.run.DryRun,
+			Params: list(s.run.Params), Only: s.run.Steps, Grants: list(s.run.Grants), DryRun: s.run.DryRun,
 		}
 	}
 	if s.finished != nil {

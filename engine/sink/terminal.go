@@ -219,6 +219,9 @@ func (p *page) header(s *story, zone *time.Location) {
 	if !r.Started.IsZero() {
 		add(r.Started.In(zone).Format("2006-01-02 15:04:05 MST"))
 	}
+	for _, name := range r.Steps {
+		add("--step " + name)
+	}
 	if r.DryRun {
 		add("dry run")
 	}
@@ -462,6 +465,9 @@ func (p *page) footer(s *story) {
 	}
 	if s.finished != nil && len(s.findings) == 0 {
 		line = append(line, span{" " + p.dot + " no findings", plain})
+	}
+	if s.run != nil && len(s.run.Steps) > 0 {
+		line = append(line, span{" " + p.dot + " only of step " + strings.Join(s.run.Steps, ", "), plain})
 	}
 	line = append(line, span{" " + p.dot + " " + took(s.took()), dim})
 	p.flow(0, 2, line, p.measure())
