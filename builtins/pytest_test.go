@@ -27,6 +27,17 @@ type theatre struct {
 func (th *theatre) Act() probe.Actor { return th }
 
 func (th *theatre) Run(ctx context.Context, c probe.Command) (probe.Result, error) {
+	if c.Private != "" { // as who really runs it does
+		if err := os.Mkdir(c.Private, 0o700); err != nil {
+			return probe.Result{}, err
+		}
+		defer os.RemoveAll(c.Private)
+	}
+	if c.Prepare != nil {
+		if err := c.Prepare(); err != nil {
+			return probe.Result{}, err
+		}
+	}
 	return th.play(ctx, c, func(lines ...string) {
 		for _, e := range c.Env {
 			if path, ok := strings.CutPrefix(e, "RUNBOOK_PYTEST_EVENTS="); ok {
