@@ -25,8 +25,10 @@ import (
 type source struct {
 	path   string // of the capture
 	params map[string][]string
-	about  string // where it comes from, for people
-	done   func() // removes what was made for it
+	recipe string   // of a recorded run; "" = it is none
+	only   []string // the steps that were asked for in it; empty = all
+	about  string   // where it comes from, for people
+	done   func()   // removes what was made for it
 }
 
 // readsFile lies beside a record when the run was told to keep what it read.
@@ -46,7 +48,7 @@ func sourceOf(from string) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	s := source{path: filepath.Join(filepath.Dir(record), readsFile), params: map[string][]string{}, done: func() {}}
+	s := source{path: filepath.Join(filepath.Dir(record), readsFile), recipe: started.Recipe, only: started.Steps, params: map[string][]string{}, done: func() {}}
 	s.about = fmt.Sprintf("What %s found on %s, %s.", started.Recipe, started.Host, started.Started.UTC().Format("2006-01-02 15:04 MST"))
 	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
 		if s.path = started.From; s.path == "" {
@@ -128,6 +130,10 @@ func (d *door) captureStory(s storyJob) error {
 		return err
 	}
 	defer src.done()
+	if len(src.only) > 0 && filepath.Base(src.path) == readsFile {
+		return usage(fmt.Sprintf("capture: --test: only --step %s was run there: what the other steps read was not kept", strings.Join(src.only, ", --step ")),
+			fmt.Sprintf("runbook run %s --keep-reads", src.recipe))
+	}
 	params := map[string][]string{}
 	for _, from := range []map[string][]string{src.params, s.job.Params} {
 		for name, texts := range from {
