@@ -26,6 +26,7 @@ func (d *door) docsVerb() *cobra.Command {
 			"All of it, with the recipes of your own, also becomes a site for a browser, which needs no network, or pages of the manual.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
+  runbook docs tutorial           a first recipe, in a quarter of an hour
   runbook docs builtins           what a recipe can call
   runbook docs testing            how to test one
   runbook docs gotchas            failures met before
@@ -34,19 +35,19 @@ func (d *door) docsVerb() *cobra.Command {
   runbook docs --man man          pages for man -M man`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: d.completeDocs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := l.check(); err != nil {
 				return err
 			}
+			toHTML, toMan := cmd.Flags().Changed("html"), cmd.Flags().Changed("man")
 			switch {
-			case html == "" && man == "":
-			case html != "" && man != "":
+			case toHTML && toMan:
 				return usage("docs: --html and --man: want one of them", "")
-			case len(args) > 0 || raw:
+			case (toHTML || toMan) && (len(args) > 0 || raw):
 				return usage("docs: --html and --man write all pages, and take nothing beside them", "")
-			case html != "":
+			case toHTML:
 				return d.writeSite(html)
-			default:
+			case toMan:
 				return d.writeMan(man)
 			}
 			text, err := d.docsText(args)
