@@ -35,12 +35,12 @@ func (p *python) asyncioTasks(interp uint64) (roots []*task, notes []string) {
 		}
 	}
 	byName(list)
-	adopted := map[uint64]bool{}
+	parents := map[*task]*task{}
 	for _, t := range list {
 		var children []*task
 		for _, child := range p.asyncioAwaited(t, waiters[t.obj]) {
-			if c := known[child]; c != nil && c != t && !adopted[child] && !below(c, t) {
-				adopted[child] = true
+			if c := known[child]; c != nil && parents[c] == nil && !within(t, c, parents) {
+				parents[c] = t
 				children = append(children, c)
 			}
 		}
@@ -49,21 +49,19 @@ func (p *python) asyncioTasks(interp uint64) (roots []*task, notes []string) {
 		}
 	}
 	for _, t := range list {
-		if !adopted[t.obj] {
+		if parents[t] == nil {
 			roots = append(roots, t)
 		}
 	}
 	return roots, notes
 }
 
-// below reports whether t is somewhere under c: two tasks that await each other
-// have no tree.
-func below(c, t *task) bool {
-	for _, list := range c.children {
-		for _, child := range list {
-			if child == t || below(child, t) {
-				return true
-			}
+// within reports whether t is c or somewhere under it: tasks that await each
+// other have no tree.
+func within(t, c *task, parents map[*task]*task) bool {
+	for ; t != nil; t = parents[t] {
+		if t == c {
+			return true
 		}
 	}
 	return false

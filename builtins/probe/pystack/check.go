@@ -2,8 +2,10 @@ package pystack
 
 import "fmt"
 
-// checkLayout finds out whether a row of the table fits the process, by what
-// holds in every CPython: sys is the first of its modules, int is a type.
+// checkLayout finds out whether a row of the table fits the process: sys is the
+// first of its modules, and says the version itself. The way to sys.hexversion
+// leads through interpreter, dict, str, module, type, tuple and int; who goes it
+// by the wrong row finds nothing there, or the number of another version.
 // Errors: ErrLayout.
 func (p *python) checkLayout(interp uint64) error {
 	why := ""
@@ -17,8 +19,13 @@ func (p *python) checkLayout(interp uint64) error {
 			why = "the first of sys.modules is not sys"
 			return
 		}
-		if t := p.global(interp, "builtins", "int"); t == 0 || p.typeAt(t).name != "int" || !p.isType(t, "type") {
-			why = "builtins.int is not int"
+		version := p.global(interp, "sys", "hexversion")
+		if !p.isType(version, "int") {
+			why = "sys.hexversion is no int"
+			return
+		}
+		if hex := uint32(p.int(version)); hex>>16 != p.at.Version {
+			why = fmt.Sprintf("it says of itself that it is %d.%d", hex>>24, hex>>16&0xff)
 		}
 	})
 	switch {

@@ -14,8 +14,6 @@ type symbols struct {
 	runtime uint64 // _PyRuntime
 	version uint64 // Py_Version, 3.11+
 	asyncio uint64 // the section .AsyncioDebug of _asyncio.so, 3.14+
-	base    uint64 // p_vaddr - p_offset of the first PT_LOAD
-	pypy    bool
 }
 
 // known keeps the symbols of images by their key: reading a symbol table costs
@@ -36,12 +34,6 @@ func symbolsOf(image probe.Image) (s symbols, err error) {
 	if err != nil {
 		return symbols{}, err
 	}
-	for _, p := range f.Progs {
-		if p.Type == elf.PT_LOAD {
-			s.base = p.Vaddr - p.Off
-			break
-		}
-	}
 	if section := f.Section(".AsyncioDebug"); section != nil {
 		s.asyncio = section.Addr
 	}
@@ -53,11 +45,9 @@ func symbolsOf(image probe.Image) (s symbols, err error) {
 				s.runtime = symbol.Value
 			case "Py_Version":
 				s.version = symbol.Value
-			case "PyPy_Version", "pypy_main_startup", "rpython_startup_code":
-				s.pypy = true
 			}
 		}
-		if s.runtime != 0 || s.pypy {
+		if s.runtime != 0 {
 			break
 		}
 	}

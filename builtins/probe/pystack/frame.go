@@ -24,8 +24,15 @@ func (p *python) code(at uint64) *code {
 	}
 	x := &code{addr: at, file: p.str(p.u64(at + p.o.CoFilename)), name: p.str(p.u64(at + name)), first: int(p.i32(at + p.o.CoFirst)),
 		table: append([]byte(nil), p.bytesOf(p.u64(at+p.o.CoLines))...)}
-	for _, s := range p.tuple(p.u64(at + p.o.CoVarnames)) {
-		x.names = append(x.names, p.str(s))
+	// Before 3.11 what closures share stands in tuples of its own, and behind the
+	// others in the frame; a parameter among it is in both, and empty here.
+	for _, names := range []uint64{p.o.CoVarnames, p.o.CoCellvars, p.o.CoFreevars} {
+		if names == 0 {
+			continue
+		}
+		for _, s := range p.tuple(p.u64(at + names)) {
+			x.names = append(x.names, p.str(s))
+		}
 	}
 	p.codes[at] = x
 	return x
@@ -79,7 +86,9 @@ func (p *python) frame(f uint64) frame {
 func (p *python) local(f frame, name string) uint64 {
 	for i, n := range f.code.names {
 		if n == name {
-			return p.variable(f, i)
+			if v := p.variable(f, i); v != 0 {
+				return v
+			}
 		}
 	}
 	return 0

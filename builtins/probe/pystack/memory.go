@@ -11,6 +11,7 @@ import (
 const (
 	pageSize = 4096
 	maxBytes = 1 << 28 // read of one process in one try
+	maxReads = 1 << 24 // of the cache: damaged memory can lead in circles
 	maxAddr  = 1 << 48
 )
 
@@ -29,6 +30,7 @@ type memory struct {
 	from    source
 	pages   map[uint64][]byte // nil: not readable
 	bytes   int
+	reads   int
 	watched []word
 	stop    *atomic.Bool // nobody waits any more
 }
@@ -45,7 +47,7 @@ func (f fault) Unwrap() error { return f.err }
 
 var (
 	errNotMapped = errors.New("not mapped")
-	errTooMuch   = errors.New("gave up: more than 256 MiB")
+	errTooMuch   = errors.New("gave up: more than any healthy process has")
 	errStopped   = errors.New("gave up")
 )
 
@@ -84,6 +86,9 @@ func try(f func()) error {
 }
 
 func (m *memory) page(base uint64) []byte {
+	if m.reads++; m.reads > maxReads {
+		panic(fault{base, errTooMuch})
+	}
 	if p, ok := m.pages[base]; ok {
 		if p == nil {
 			panic(fault{base, errNotMapped})

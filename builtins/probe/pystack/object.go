@@ -3,7 +3,6 @@ package pystack
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 )
 
 // python reads the objects of one CPython. What it knows of types, code and
@@ -28,6 +27,9 @@ func newPython(m *memory, at place) (*python, error) {
 	}
 	p := &python{memory: m, o: *row, at: at, minor: at.minor(), types: map[uint64]*pyType{},
 		codes: map[uint64]*code{}, strs: map[uint64]string{}, keys: map[uint64][]entry{}}
+	if p.o.RtTstateCurrent != 0 && at.Arch == "arm64" {
+		p.o.RtTstateCurrent += 16 // a pthread_mutex_t is longer there, and lies before it
+	}
 	if p.o.DbgSize == 0 {
 		return p, nil
 	}
@@ -50,15 +52,13 @@ func newPython(m *memory, at place) (*python, error) {
 
 // pyType is a Python type.
 type pyType struct {
-	addr    uint64
-	name    string // tp_name
-	basic   uint64 // tp_basicsize
-	flags   uint64
-	dictAt  int64 // tp_dictoffset
-	mro     []uint64
-	module  string
-	slots   map[string]int64 // where an instance keeps an attribute; -1 in its dict
-	hasName bool
+	addr   uint64
+	name   string // tp_name
+	basic  uint64 // tp_basicsize
+	flags  uint64
+	dictAt int64 // tp_dictoffset
+	mro    []uint64
+	slots  map[string]int64 // where an instance keeps an attribute; -1 in its dict
 }
 
 // Flags of a type, Include/object.h.
@@ -91,19 +91,6 @@ func (p *python) typeAt(t uint64) *pyType {
 	}
 	p.types[t] = x
 	return x
-}
-
-// moduleOf is __module__ of a class; "" of a built-in one.
-func (p *python) moduleOf(t *pyType) string {
-	if !t.hasName && t.flags&heapType != 0 {
-		t.hasName = true
-		if d := p.u64(t.addr + p.o.TpDict); d != 0 {
-			if v := p.dictGet(d, "__module__"); v != 0 {
-				t.module = p.str(v)
-			}
-		}
-	}
-	return t.module
 }
 
 func (p *python) isType(obj uint64, name string) bool {
@@ -236,7 +223,5 @@ func (p *python) int(o uint64) int64 {
 	}
 	return v
 }
-
-func (p *python) float(o uint64) float64 { return math.Float64frombits(p.u64(o + 16)) }
 
 func (p *python) isTrue(o uint64) bool { return p.isType(o, "bool") && p.int(o) != 0 }

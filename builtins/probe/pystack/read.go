@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,9 @@ func Read(ctx context.Context, h probe.Host, pid int, o Options) (*Process, erro
 		process *Process
 		err     error
 	}
+	if _, stuck := leftBehind.Load(pid); stuck {
+		return nil, fmt.Errorf("read Python's memory of %d: an earlier reading has not come back: %w", pid, probe.ErrTimeout)
+	}
 	done := make(chan answer, 1)
 	go func() {
 		p, err := l.live(ctx)
@@ -67,9 +71,15 @@ func Read(ctx context.Context, h probe.Host, pid int, o Options) (*Process, erro
 		return a.process, nil
 	case <-ctx.Done():
 		l.stop.Store(true)
+		leftBehind.Store(pid, struct{}{})
+		go func() { <-done; leftBehind.Delete(pid) }()
 		return nil, fmt.Errorf("read Python's memory of %d: %w", pid, context.Cause(ctx))
 	}
 }
+
+// leftBehind holds the pids of which a reading was given up and has not come
+// back: each further one would cost a thread.
+var leftBehind sync.Map
 
 func replay(ctx context.Context, h probe.Host, pid int, o Options) (*Process, error) {
 	b, err := h.ReadFile(ctx, strconv.Itoa(pid)+"/"+FileName, nil)
@@ -155,10 +165,10 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 		}
 		ran := before.ran(after)
 		if walkErr != nil {
-			if errors.Is(walkErr, ErrUnsupported) || final(walkErr) || len(ran) == 0 || proof.Tries == l.Tries && w == nil {
+			if errors.Is(walkErr, ErrUnsupported) || final(walkErr) || len(ran) == 0 {
 				return nil, walkErr
 			}
-			continue
+			continue // what made no sense was read while it ran
 		}
 		w, proof.Ran, proof.Span = this, ran, time.Since(begun)
 		if proof.Proved = len(ran) == 0; proof.Proved {
@@ -183,7 +193,7 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 		}
 	}
 	if l.Record != nil {
-		l.Record.head = recordingHead{PID: l.pid, Place: at, Proof: proof}
+		l.Record.head = recordingHead{PID: l.pid, Place: w.python.at, Proof: proof}
 		l.Record.pages = w.python.pages
 		for _, t := range w.tasks {
 			if t.Ran >= 0 {
@@ -204,9 +214,13 @@ func (l *look) locate(ctx context.Context) (place, error) {
 		return place{}, err
 	}
 	exe, _ := l.host.Readlink(ctx, dir+"/exe") // only its name may tell the version
-	return locate(parseMaps(b), exe, func(x mapping) (probe.Image, error) {
-		return l.memory.OpenImage(l.pid, x.path, x.lo, x.hi)
-	}, l.fresh())
+	open := func(x mapping) (probe.Image, error) { return l.memory.OpenImage(l.pid, x.path, x.lo, x.hi) }
+	var at place
+	var notFound error
+	if err := guard(func() { at, notFound = locate(parseMaps(b), exe, open, l.fresh()) }); err != nil {
+		return place{}, err
+	}
+	return at, notFound
 }
 
 // settle looks a second time at trio's count of how often each task ran.

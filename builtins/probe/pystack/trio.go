@@ -9,68 +9,69 @@ type runner struct {
 	task   uint64  // that the loop is in the middle of; 0 none
 }
 
-// runners finds trio's Runner objects in the locals of its own frames: run and
-// unrolled_run have a `runner`, guest mode's methods a `self`. Where a guest
-// waits no such frame is on any stack, and the collector's lists are gone
-// through.
+// runners finds trio's loops in GLOBAL_RUN_CONTEXT of trio._core._run, in which
+// each thread that has one keeps its Runner, and its Task while that is run. In
+// guest mode, too, where trio may have no frame on any stack.
 func (p *python) runners(interp uint64, threads []*thread) (out []runner, note string) {
-	seen := map[uint64]bool{}
-	add := func(obj uint64, t *thread) {
-		if !seen[obj] {
-			seen[obj] = true
-			out = append(out, runner{obj: obj, thread: t})
-		}
+	if p.module(interp, "trio._core._run") == 0 {
+		return nil, ""
 	}
+	err := try(func() {
+		for _, context := range p.threadLocals(p.global(interp, "trio._core._run", "GLOBAL_RUN_CONTEXT")) {
+			r := runner{obj: p.dictGet(context, "runner"), task: p.dictGet(context, "task")}
+			if r.obj != 0 && p.isType(r.obj, "Runner") {
+				r.thread = p.threadOf(r.obj, threads)
+				out = append(out, r)
+			}
+		}
+	})
+	if err != nil {
+		note = "trio: its loops could not be read: " + err.Error()
+	}
+	return out, note
+}
+
+// threadLocals lists the dicts of a threading.local, one a thread that used it.
+//
+// It has them as the values of a dict, under weak references to the threads.
+// Where in the object that lies has changed (Modules/_threadmodule.c,
+// localobject), so each word of it is tried: no other is a dict of dicts.
+func (p *python) threadLocals(obj uint64) (out []uint64) {
+	if obj == 0 {
+		return nil
+	}
+	for at := uint64(16); at+8 <= min(p.typeOf(obj).basic, 256) && out == nil; at += 8 {
+		_ = try(func() {
+			d := p.u64(obj + at)
+			if d < pageSize || d%8 != 0 || d >= maxAddr || !p.isType(d, "dict") {
+				return
+			}
+			for _, e := range p.dict(d) {
+				if e.key != 0 && e.value != 0 && p.isType(e.value, "dict") {
+					out = append(out, e.value)
+				}
+			}
+		})
+	}
+	return out
+}
+
+// threadOf is the thread that runs a loop: run and unrolled_run have it in
+// `runner`. nil: it is in neither, as in guest mode.
+func (p *python) threadOf(loop uint64, threads []*thread) *thread {
 	for _, t := range threads {
 		for _, f := range t.frames {
 			if !f.code.of("trio/_core/_run.py") {
 				continue
 			}
-			_ = try(func() {
-				if r := p.local(f, "runner"); r != 0 && p.isType(r, "Runner") {
-					add(r, t)
-				}
-				if g := p.local(f, "self"); g != 0 && p.isType(g, "GuestState") {
-					if r := p.attr(g, "runner"); !p.isNone(r) {
-						add(r, t)
-					}
-				}
-			})
-		}
-	}
-	if len(out) == 0 && p.module(interp, "trio._core._run") != 0 {
-		found, err := p.tracked(interp, "Runner", "trio")
-		for _, obj := range found {
-			add(obj, nil)
-		}
-		if err != nil {
-			note = "trio: no loop was found on any stack, and the collector's lists could not be read: " + err.Error()
-		}
-	}
-	for i := range out {
-		if r := &out[i]; r.thread != nil {
-			_ = try(func() { r.task = p.inTheMiddle(r.thread) })
-		}
-	}
-	return out, note
-}
-
-// inTheMiddle is the task whose coroutine a thread is executing: unrolled_run
-// has it in `task`.
-func (p *python) inTheMiddle(t *thread) uint64 {
-	for _, f := range t.frames {
-		if !f.code.of("trio/_core/_run.py") {
-			continue
-		}
-		if task := p.local(f, "task"); task != 0 && p.isType(task, "Task") {
-			if c := p.attr(task, "coro"); !p.isNone(c) {
-				if _, state, _ := p.coroutine(c); state == executing {
-					return task
-				}
+			found := false
+			_ = try(func() { found = p.local(f, "runner") == loop })
+			if found {
+				return t
 			}
 		}
 	}
-	return 0
+	return nil
 }
 
 // trioTasks reads the tree of tasks of a loop, from its init task down.

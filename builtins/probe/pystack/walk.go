@@ -1,5 +1,10 @@
 package pystack
 
+import (
+	"errors"
+	"fmt"
+)
+
 // walk is one reading of a process, still as objects.
 type walk struct {
 	python  *python
@@ -8,9 +13,23 @@ type walk struct {
 	notes   []string
 }
 
-// walkThrough reads all interpreters of a process.
-// Errors: ErrUnsupported, ErrLayout, a read that failed.
-func walkThrough(m *memory, at place) (*walk, error) {
+// walkThrough reads all interpreters of a process. Where nothing tells its
+// version, that is one before 3.11, and the self-check finds out which.
+// Errors: ErrUnsupported, ErrNotPython, ErrLayout, a read after which no other
+// would succeed.
+func walkThrough(m *memory, at place) (w *walk, err error) {
+	if at.Version != 0 {
+		return walkAs(m, at)
+	}
+	for _, at.Version = range []uint32{0x30a, 0x309, 0x308} {
+		if w, err = walkAs(m, at); !errors.Is(err, ErrLayout) {
+			return w, err
+		}
+	}
+	return nil, fmt.Errorf("CPython of a version that nothing tells: %w", ErrLayout)
+}
+
+func walkAs(m *memory, at place) (*walk, error) {
 	p, err := newPython(m, at)
 	if err != nil {
 		return nil, err
@@ -50,11 +69,13 @@ func walkThrough(m *memory, at place) (*walk, error) {
 		}
 		w.tasks = flatten(roots)
 	})
-	if err == nil {
-		err = checked
-	}
-	if err != nil {
+	switch {
+	case err != nil && !final(err) && !errors.Is(err, ErrNotPython):
+		return nil, fmt.Errorf("CPython %v: %w: %w", p.at, ErrLayout, err)
+	case err != nil:
 		return nil, err
+	case checked != nil:
+		return nil, checked
 	}
 	return w, nil
 }
