@@ -7,11 +7,11 @@ import (
 	"sync/atomic"
 )
 
-// abreast calls do for each i below n, a few at a time: a look is system calls
+// Abreast calls do for each i below n, a few at a time: a look is system calls
 // for the most part, and what is read at once is closer to one moment. Coverage
 // is noted in the order of i, whatever came first. A panic of do is the
 // caller's.
-func abreast(ctx context.Context, n int, do func(ctx context.Context, i int)) {
+func Abreast(ctx context.Context, n int, do func(ctx context.Context, i int)) {
 	ledgers := make([]Ledger, n)
 	var next atomic.Int64
 	work := func() {

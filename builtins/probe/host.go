@@ -11,7 +11,8 @@ import (
 // kernel. Live reads this machine, Snapshot a capture, Recorder notes what
 // passes through it. Probes hold no other way in.
 //
-// Paths are relative to the root of proc: "4242/stat", "locks". Errors are
+// Paths are relative to the root of proc: "4242/stat", "locks"; "4242/python" is
+// no kernel's, see LiveOptions. Errors are
 // fs.ErrNotExist (also for a process that vanished: ESRCH), fs.ErrPermission
 // and ErrTimeout, wrapped with the path that was tried.
 type Host interface {

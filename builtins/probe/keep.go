@@ -76,11 +76,11 @@ func (a *Answers) only(keep func(pid int) bool, left map[int]bool) *Answers {
 
 // What may be kept of a process, and of the machine. Anything else that a
 // probe reads works live and is not captured: environ, mem, maps and the like
-// can't come in by accident.
+// can't come in by accident. Nor can pystack, which only KeepMemory notes.
 var (
 	keptOfProcess = []string{
 		"stat", "status", "cmdline", "comm", "wchan", "syscall", "stack", "cgroup", "children",
-		"io", "limits", "sched", "schedstat", "exe", "cwd", "fd", "fdinfo", "task", "ns",
+		"io", "limits", "sched", "schedstat", "exe", "cwd", "fd", "fdinfo", "task", "ns", "python", "pystack",
 		"fd/*", "fdinfo/*", "ns/*", "task/*", "net/tcp", "net/tcp6", "net/unix",
 		"task/*/stat", "task/*/status", "task/*/comm", "task/*/wchan", "task/*/syscall", "task/*/stack",
 		"task/*/children", "task/*/sched", "task/*/schedstat",

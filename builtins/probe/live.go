@@ -28,6 +28,10 @@ type LiveOptions struct {
 	// RefuseAttach makes every read that needs PTRACE_MODE_ATTACH fail with
 	// fs.ErrPermission, as Yama and containers do.
 	RefuseAttach bool
+	// Python answers reads of PID/python, which no kernel has: what the
+	// interpreter in a process does, see package pystack. nil: such a read fails
+	// as that of any file that is not there.
+	Python func(ctx context.Context, l *Live, pid int) ([]byte, error)
 }
 
 // Live is the machine that we run on.
@@ -39,6 +43,7 @@ type Live struct {
 	proc         string // root directory, "/proc"
 	self         bool   // proc is our own /proc: its pids are ours
 	refuseAttach bool
+	python       func(ctx context.Context, l *Live, pid int) ([]byte, error)
 
 	root     procRoot
 	clock    Clock
@@ -52,7 +57,7 @@ type Live struct {
 // NewLive opens this machine. Elsewhere than on Linux the error is
 // ErrUnsupported.
 func NewLive(opt LiveOptions) (*Live, error) {
-	l := &Live{proc: opt.Proc, self: opt.Proc == "", refuseAttach: opt.RefuseAttach, deadline: readDeadline}
+	l := &Live{proc: opt.Proc, self: opt.Proc == "", refuseAttach: opt.RefuseAttach, python: opt.Python, deadline: readDeadline}
 	if l.self {
 		l.proc = "/proc"
 	}

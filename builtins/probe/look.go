@@ -15,13 +15,13 @@ import (
 func Look(ctx context.Context, h Host, procs []Process) ([]Reading, error) {
 	readings := make([]Reading, len(procs))
 	open := make([][]FD, len(procs))
-	abreast(ctx, len(procs), func(ctx context.Context, i int) {
+	Abreast(ctx, len(procs), func(ctx context.Context, i int) {
 		if ctx.Err() == nil {
 			readings[i] = identify(ctx, h, procs[i])
 			open[i] = readings[i].FDs
 		}
 	})
-	abreast(Together(ctx, open...), len(procs), func(shared context.Context, i int) {
+	Abreast(Together(ctx, open...), len(procs), func(shared context.Context, i int) {
 		// Nothing is left behind a zombie but its exit status.
 		if r := &readings[i]; ctx.Err() == nil && !r.Gone && !r.Process.Zombie() {
 			look(shared, h, r)

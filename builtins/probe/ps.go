@@ -277,7 +277,7 @@ func (s *search) descend(ctx context.Context, root *Process) {
 			return known
 		})
 		children := make([][]int, len(parents))
-		abreast(ctx, len(parents), func(ctx context.Context, i int) {
+		Abreast(ctx, len(parents), func(ctx context.Context, i int) {
 			var err error
 			if children[i], err = s.kin.children(ctx, parents[i]); err != nil && !Gone(err) {
 				Cover(ctx, "ps", parents[i], err, Remedy(ctx, s.h, -1))
@@ -292,7 +292,7 @@ func (s *search) addAll(ctx context.Context, pids []int) []int {
 	fresh := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return s.own[pid] || s.found[pid] != nil })
 	read := make([]Process, len(fresh))
 	unknown, failed := make([]error, len(fresh)), make([]error, len(fresh))
-	abreast(ctx, len(fresh), func(ctx context.Context, i int) {
+	Abreast(ctx, len(fresh), func(ctx context.Context, i int) {
 		read[i], unknown[i], failed[i] = readProcess(ctx, s.h, fresh[i])
 	})
 	for i, pid := range fresh {

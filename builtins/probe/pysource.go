@@ -203,7 +203,7 @@ func parsePySources(ctx context.Context, h Host, r PySourceRun, sources []*pySou
 		}
 	}
 	parse := func(these []*pySource) {
-		abreast(ctx, len(these), func(_ context.Context, i int) { these[i].parse() })
+		Abreast(ctx, len(these), func(_ context.Context, i int) { these[i].parse() })
 	}
 	if r.Builtin {
 		parse(ours)

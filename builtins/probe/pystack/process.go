@@ -7,12 +7,12 @@ import (
 
 // Process is what a Python process does, as it was read.
 type Process struct {
-	PID     int
-	Python  string // "3.11"
-	Proof   Proof
-	Threads []Thread // of all interpreters; the main thread first where it is known
-	Tasks   []Task   // trio's and asyncio's, each behind its parent
-	Notes   []string // what is missing, and why; empty: nothing that we know of
+	PID     int      `json:"pid"`
+	Python  string   `json:"python"` // "3.11"
+	Proof   Proof    `json:"proof"`
+	Threads []Thread `json:"threads"`         // of all interpreters; the main thread first where it is known
+	Tasks   []Task   `json:"tasks"`           // trio's and asyncio's, each behind its parent
+	Notes   []string `json:"notes,omitempty"` // what is missing, and why; empty: nothing that we know of
 }
 
 // Proof says whether all that was read is one state of the process. It is when
@@ -20,52 +20,57 @@ type Process struct {
 // put on one in between: the kernel counts that (State and the context switches
 // of /proc/PID/task/TID/status).
 type Proof struct {
-	Proved bool
-	Tries  int
-	Ran    []int         // threads that ran in the last try; empty when proved
-	Span   time.Duration // from the first read to the last
+	Proved bool          `json:"proved"`
+	Tries  int           `json:"tries"`
+	Ran    []int         `json:"ran,omitempty"` // threads that ran in the last try; empty when proved
+	Span   time.Duration `json:"span_ns"`       // from the first read to the last
 }
 
 // Thread is a thread that runs, or ran, Python.
 type Thread struct {
-	TID      int    // as the kernel counts; 0 unknown
-	Name     string // of its threading.Thread; "" it has none
-	HoldsGIL bool
-	Frames   []Frame // innermost first
-	Moved    bool    // pointers that led here had changed at the end: it may be seen in two states
+	TID      int     `json:"tid"`  // as the kernel counts; 0 unknown
+	Name     string  `json:"name"` // of its threading.Thread; "" it has none
+	HoldsGIL bool    `json:"holds_gil"`
+	Frames   []Frame `json:"frames"`          // innermost first
+	Moved    bool    `json:"moved,omitempty"` // pointers that led here had changed at the end: it may be seen in two states
 }
 
 // Frame is a Python function that was entered.
 type Frame struct {
-	Func   string // qualified from 3.11 on
-	File   string // as its code says; may be relative, or "<string>"
-	Line   int    // 0: its code has no line there
-	Locals []Local
+	Func   string  `json:"function"` // qualified from 3.11 on
+	File   string  `json:"file"`     // as its code says; may be relative, or "<string>"
+	Line   int     `json:"line"`     // 0: its code has no line there
+	Locals []Local `json:"locals,omitempty"`
 }
 
 // Local is a variable. Its value is never read.
-type Local struct{ Name, Type string }
+type Local struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
 
 // Task is one of trio or asyncio.
 type Task struct {
-	ID      int    // its index in Process.Tasks
-	Library string // trio or asyncio
-	Name    string
-	Parent  int // the task whose nursery, group or await it is in; -1 none
-	Nursery int // trio: which nursery of the parent, outermost first; -1 none
-	State   string
-	TID     int     // the thread that runs it, or whose loop it belongs to; 0 unknown
-	Chain   []Frame // its await chain, outermost first; empty when it is over
-	Waits   []Wait  // empty: unknown, or it does not wait
+	ID      int     `json:"id"`      // its index in Process.Tasks
+	Library string  `json:"library"` // trio or asyncio
+	Name    string  `json:"name"`
+	Parent  int     `json:"parent"`  // the task whose nursery, group or await it is in; -1 none
+	Nursery int     `json:"nursery"` // trio: which nursery of the parent, outermost first; -1 none
+	State   string  `json:"state"`
+	TID     int     `json:"tid,omitempty"` // the thread that runs it, or whose loop it belongs to; 0 unknown
+	Chain   []Frame `json:"chain"`         // its await chain, outermost first; empty when it is over
+	Waits   []Wait  `json:"waits"`         // empty: unknown, or it does not wait
 
 	// Cancelled: a scope around it was cancelled. Shielded: a shield between
 	// that scope and the task keeps it from being delivered. Deaf: what it waits
 	// for does not let itself be cancelled.
-	Cancelled, Shielded, Deaf bool
+	Cancelled bool `json:"cancelled"`
+	Shielded  bool `json:"shielded"`
+	Deaf      bool `json:"deaf"`
 
-	Schedules int64 // how often trio has run it; -1 unknown
-	Ran       int64 // how often during Options.Settle; -1 unknown
-	Moved     bool  // as of a Thread
+	Schedules int64 `json:"schedules"`       // how often trio has run it; -1 unknown
+	Ran       int64 `json:"ran"`             // how often during Options.Settle; -1 unknown
+	Moved     bool  `json:"moved,omitempty"` // as of a Thread
 }
 
 // States of a task.
@@ -81,11 +86,11 @@ type Wait struct {
 	// receive, send (of a memory channel), nursery (its children), task,
 	// gather, group, sleep, forever, thread (a worker), process (PID), queue or
 	// future.
-	Kind   string
-	FD     int    // -1 none
-	PID    int    // 0 none
-	Owner  int    // the task that holds it or has to act; -1 unknown
-	Detail string // what more is known: "2 senders open"; "" nothing
+	Kind   string `json:"kind"`
+	FD     int    `json:"fd"`               // -1 none
+	PID    int    `json:"pid,omitempty"`    // 0 none
+	Owner  int    `json:"owner"`            // the task that holds it or has to act; -1 unknown
+	Detail string `json:"detail,omitempty"` // what more is known: "2 senders open"; "" nothing
 }
 
 // Errors that callers tell apart, besides fs.ErrPermission and fs.ErrNotExist.
