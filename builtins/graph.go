@@ -47,6 +47,7 @@ func graphBuiltin() engine.Builtin {
 // unknowns are never taken for one culprit.
 type node struct {
 	id      probe.ID
+	task    *task // of that process; nil: the whole
 	place   string
 	unknown bool
 }
@@ -62,15 +63,15 @@ func newGraph(edges []*edge) *waitGraph {
 	g := &graphFact{values: map[node]starlark.Value{}}
 	pairs := make([]graph.Edge[node, *edge], len(edges))
 	for i, e := range edges {
-		from := node{id: e.it.Waiter}
-		to := node{id: e.it.Holder}
-		g.values[from] = e.it.waiter
+		from := node{id: e.it.Waiter, task: e.it.waiterTask}
+		to := node{id: e.it.Holder, task: e.it.holderTask}
+		g.values[from] = orTask(e.it.waiter, e.it.waiterTask)
 		if e.it.holder != nil {
-			g.values[to] = e.it.holder
+			g.values[to] = orTask(e.it.holder, e.it.holderTask)
 		} else {
 			to = node{place: e.it.HolderText}
 			if to.place == "" {
-				to = node{id: e.it.Waiter, unknown: true}
+				to = node{id: e.it.Waiter, task: e.it.waiterTask, unknown: true}
 			}
 			if g.values[to] == nil {
 				g.values[to] = &place{*newRecord(placeKind, to.place, e.source, e.at)}
@@ -80,6 +81,13 @@ func newGraph(edges []*edge) *waitGraph {
 	}
 	g.Graph = graph.New(pairs)
 	return &waitGraph{*newRecord(graphKind, g, "", time.Time{})}
+}
+
+func orTask(p *process, t *task) starlark.Value {
+	if t != nil {
+		return t
+	}
+	return p
 }
 
 // place is a holder that is not a process of the sample.
@@ -148,14 +156,14 @@ func (g *graphFact) nodes(name string, args starlark.Tuple, kwargs []starlark.Tu
 
 var graphKind = &kind[*graphFact]{
 	name: "graph",
-	doc:  "Who waits for whom. Nodes are process values, and place values for what is not a process of the sample: type(n) tells them apart.",
+	doc:  "Who waits for whom. Nodes are process values, task values where the edges lead to tasks, and place values for what is not a process of the sample: type(n) tells them apart.",
 	text: func(g *graphFact) string {
 		return fmt.Sprintf("%d nodes, %d edges", len(g.Nodes()), len(g.Edges()))
 	},
 	fields: []field[*graphFact]{
-		{name: "nodes", typ: "list of process or place", doc: "every one that an edge names", get: func(g *graphFact) starlark.Value { return g.list(g.Nodes()) }},
+		{name: "nodes", typ: "list of process or task or place", doc: "every one that an edge names", get: func(g *graphFact) starlark.Value { return g.list(g.Nodes()) }},
 		{name: "edges", typ: "list of edge", doc: "as given", get: func(g *graphFact) starlark.Value { return g.edgeList(g.Edges()) }},
-		{name: "sinks", typ: "list of process or place", doc: "others wait for these, and these for nobody", get: func(g *graphFact) starlark.Value { return g.list(g.Sinks()) }},
+		{name: "sinks", typ: "list of process or task or place", doc: "others wait for these, and these for nobody", get: func(g *graphFact) starlark.Value { return g.list(g.Sinks()) }},
 		{name: "cycles", typ: "list of list of process", doc: "each ring of those that all wait for each other, and each that waits for itself",
 			get: func(g *graphFact) starlark.Value {
 				return listOf(g.Cycles(), func(ring []node) starlark.Value { return g.list(ring) })
@@ -187,7 +195,12 @@ var graphKind = &kind[*graphFact]{
 func (g *waitGraph) View() event.View {
 	view := event.View{Kind: "graph", Title: "Who waits for whom", Nodes: []event.Node{}}
 	name := map[node]string{}
-	for _, n := range g.it.Nodes() {
+	for i, n := range g.it.Nodes() {
+		if t, ok := g.it.values[n].(*task); ok {
+			name[n] = fmt.Sprintf("task:%d", i)
+			view.Nodes = append(view.Nodes, event.Node{ID: name[n], Label: t.label()})
+			continue
+		}
 		subject := g.it.values[n].(engine.Subjecter).Subject()
 		name[n] = subject.Key()
 		if n.unknown {

@@ -201,6 +201,7 @@ func TestFieldsAreWhatTheReferenceSays(t *testing.T) {
 	maps.Copy(all, loggingSamples())
 	maps.Copy(all, logSamples())
 	maps.Copy(all, sourceSamples())
+	maps.Copy(all, pythonSamples())
 	for _, d := range Types() {
 		values := all[d.Name]
 		if len(values) == 0 {

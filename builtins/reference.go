@@ -13,7 +13,7 @@ func Types() []Described {
 	return []Described{
 		processKind.describe(), threadKind.describe(), signalsKind.describe(), fdKind.describe(), socketKind.describe(), epollKind.describe(),
 		pipeKind.describe(), fillKind.describe(), holderKind.describe(), lockKind.describe(), listenerKind.describe(), udsFileKind.describe(),
-		segmentKind.describe(), machineKind.describe(), sampleKind.describe(), pairKind.describe(), readingKind.describe(), edgeKind.describe(),
+		segmentKind.describe(), machineKind.describe(), pythonKind.describe(), pythonThreadKind.describe(), frameKind.describe(), taskKind.describe(), taskWaitKind.describe(), sampleKind.describe(), pairKind.describe(), readingKind.describe(), edgeKind.describe(),
 		graphKind.describe(), placeKind.describe(), treeKind.describe(), coverageKind.describe(), clearedKind.describe(), endingKind.describe(),
 		sparedKind.describe(), plannedKind.describe(), attemptKind.describe(), testKind.describe(), leakKind.describe(), findingKind.describe(), moduleKind.describe(),
 		loggingAuditKind.describe(), loggingChainKind.describe(), loggerKind.describe(), loggingHandlerKind.describe(), loggingLevelKind.describe(), loggingHitKind.describe(), pythonFailureKind.describe(),

@@ -15,19 +15,31 @@ func (w *world) waits() engine.Builtin {
 		Name: "waits",
 		Doc: "Who waits for whom, derived from a sample: unread queues, blocked sends, waitpid, pipes, locks, accept queues.\n\n" +
 			"An edge says what is `certain`, and what was `unchanged` between the looks. Both are facts; what they prove is for the recipe to say.",
-		Params:  []engine.Arg{{Name: "sample", Type: "sample", Doc: "What `sample` returned."}},
+		Params: []engine.Arg{
+			{Name: "sample", Type: "sample", Doc: "What `sample` returned."},
+			{Name: "stacks", Type: "dict of process to python", Default: "{}", Doc: "Of `pystacks`: adds the waits of the tasks of these, from a process through its tasks, and who holds what they wait for, to the end of a socket."},
+		},
 		Returns: "list of edge",
 		Example: `[e for e in waits(looks) if e.unchanged and not e.holder_armed]`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var v starlark.Value
-			if err := starlark.UnpackArgs(call.Name, args, kwargs, "sample", &v); err != nil {
+			stacks := &starlark.Dict{}
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "sample", &v, "stacks?", &stacks); err != nil {
 				return nil, err
 			}
 			s, ok := v.(*sample)
 			if !ok {
 				return nil, fmt.Errorf("%s: for parameter \"sample\": got %s, want sample", call.Name, v.Type())
 			}
-			return listOf(probe.Waits(s.it.Sample), s.edge), nil
+			of := listOf(probe.Waits(s.it.Sample), s.edge)
+			inside, err := s.taskEdges(stacks)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", call.Name, err)
+			}
+			for _, e := range inside {
+				_ = of.Append(e)
+			}
+			return of, nil
 		},
 	}
 }
@@ -39,6 +51,8 @@ type edgeFact struct {
 	waiter *process
 	holder *process // nil: not a process of the sample
 	at     time.Time
+
+	waiterTask, holderTask *task // of these; nil: the process as a whole
 }
 
 func (s *sample) edge(e probe.Edge) starlark.Value {
@@ -60,6 +74,9 @@ func (s *sample) process(id probe.ID) *process {
 
 // holderText names the holder, process or not; "" unknown.
 func (e *edgeFact) holderText() string {
+	if e.holderTask != nil {
+		return e.holderTask.label()
+	}
 	if e.holder != nil {
 		return subjectOf(e.holder.it).Label()
 	}
@@ -80,9 +97,11 @@ var edgeKind = &kind[*edgeFact]{
 			}
 			return e.holder
 		}},
+		{name: "waiter_task", typ: "task or None", doc: "of the waiter; None: it is the process", aside: true, get: func(e *edgeFact) starlark.Value { return orNoTask(e.waiterTask) }},
+		{name: "holder_task", typ: "task or None", doc: "of the holder; None: it is the process", aside: true, get: func(e *edgeFact) starlark.Value { return orNoTask(e.holderTask) }},
 		{name: "holder_text", typ: "string or None", doc: "the holder's label; an address or path when it is no process of the sample; None unknown",
 			get: func(e *edgeFact) starlark.Value { return orNone(e.holderText()) }},
-		{name: "kind", typ: "string", doc: "unread, send, recv, connect, accept, waitpid, pipe_write, pipe_read, lock, vfork, traced, fifo_open, tty",
+		{name: "kind", typ: "string", doc: "unread, send, recv, connect, accept, waitpid, pipe_write, pipe_read, lock, vfork, traced, fifo_open, tty; with `stacks` also task, from a process to one of its tasks, and the kinds of task_wait",
 			get: func(e *edgeFact) starlark.Value { return text(e.Kind) }},
 		{name: "text", typ: "string", doc: `for people: "45,815 bytes unread on fd 8, unchanged over 1.0s"`, get: func(e *edgeFact) starlark.Value { return text(e.Text) }},
 		{name: "certain", typ: "bool", doc: "a thread is seen blocked in a call that only the holder can end; bytes that lie unread do not prove that their sender waits",

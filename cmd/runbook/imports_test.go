@@ -36,7 +36,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		// Pages of markdown in, files out: it knows no recipe, and writes nothing itself.
 		"runbook/engine/site":          {may: []string{"runbook/engine/markdown"}, stdNot: append(starts, "os", "net", "net/http", "syscall")},
 		"runbook/engine/site/sitetest": {may: []string{"golang.org/x/net/html"}, stdNot: starts},
-		"runbook/builtins":             {may: []string{"runbook/engine", "runbook/engine/event", "runbook/builtins/probe", "runbook/builtins/graph", "runbook/builtins/pysource", "runbook/builtins/stats", "go.starlark.net/...", "github.com/pelletier/go-toml/v2"}, stdNot: starts},
+		"runbook/builtins":             {may: []string{"runbook/engine", "runbook/engine/event", "runbook/builtins/probe", "runbook/builtins/probe/pystack", "runbook/builtins/graph", "runbook/builtins/pysource", "runbook/builtins/stats", "go.starlark.net/...", "github.com/pelletier/go-toml/v2"}, stdNot: starts},
 		"runbook/builtins/stage": {may: []string{"runbook/builtins", "runbook/builtins/probe", "runbook/builtins/probe/world", "runbook/engine", "runbook/engine/event", "go.starlark.net/..."},
 			stdNot: starts},
 		"runbook/builtins/recipetest": {may: []string{"runbook/builtins", "runbook/builtins/probe", "runbook/builtins/stage", "runbook/engine", "runbook/engine/event", "go.starlark.net/...", "github.com/rogpeppe/go-internal/txtar"},

@@ -1,0 +1,283 @@
+package builtins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.starlark.net/starlark"
+
+	"runbook/builtins/probe"
+	"runbook/builtins/probe/pystack"
+	"runbook/engine"
+)
+
+func (w *world) pystack() engine.Builtin {
+	return engine.Builtin{
+		Name: "pystack",
+		Doc: "What the Python of a process does: the stack of each thread, and the trio and asyncio tasks.\n\n" +
+			"It is read from the memory of the process, from outside: nothing is installed in it, and it is neither stopped nor signalled. " +
+			"One reading is a snapshot: `proved` says that it is of one moment, and whether anything is stuck is for two looks to say.",
+		Params:  oneProcessParam,
+		Returns: "python",
+		Errors:  "the process has ended, is no Python, or one that we cannot read; its memory may not be read (ptrace_scope, another user's, not dumpable)",
+		Example: `[f.where for f in pystack(p).threads[0].frames]`,
+		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			return w.ofProcess(call, args, kwargs, func(ctx context.Context, h probe.Host, p *process) (starlark.Value, error) {
+				a, err := pystack.Ask(ctx, h, p.it.PID)
+				if err != nil {
+					return nil, err
+				}
+				return newPython(p, a), nil
+			})
+		},
+	}
+}
+
+func (w *world) tasks() engine.Builtin {
+	return engine.Builtin{
+		Name:    "tasks",
+		Doc:     "The trio and asyncio tasks of a process: where each is parked, and what it waits for.\n\nThe same as `pystack(p).tasks`.",
+		Params:  oneProcessParam,
+		Returns: "list of task, parents before their children; [] when it has neither trio nor asyncio",
+		Errors:  "as `pystack`",
+		Example: `[t for t in tasks(p) if [w for w in t.waits if w.kind == "lock"]]`,
+		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			return w.ofProcess(call, args, kwargs, func(ctx context.Context, h probe.Host, p *process) (starlark.Value, error) {
+				a, err := pystack.Ask(ctx, h, p.it.PID)
+				if err != nil {
+					return nil, err
+				}
+				return newPython(p, a).it.list(), nil
+			})
+		},
+	}
+}
+
+func (w *world) pystacks() engine.Builtin {
+	return engine.Builtin{
+		Name: "pystacks",
+		Doc: "`pystack` of several processes, of those that it can be read of.\n\n" +
+			"As `sample`, it does not fail for one that has ended or may not be read: that one is left out, and `coverage` says why. " +
+			"So is one that is no Python, and one whose Python was not saved when it was captured.",
+		Params:  []engine.Arg{{Name: "processes", Type: "list of process", Doc: "Also one process, or a tree."}},
+		Returns: "dict of process to python",
+		Errors:  "only on wrong arguments, or when the run ends meanwhile",
+		Example: `pystacks(t).get(p)`,
+		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			var of processList
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "processes", &of); err != nil {
+				return nil, err
+			}
+			return w.look(call, func(ctx context.Context, h probe.Host) (starlark.Value, error) {
+				pids := []int{}
+				var there processList
+				for _, p := range of {
+					if err := same(ctx, h, p); err == nil {
+						there, pids = append(there, p), append(pids, p.it.PID)
+					} else if !ended(err) && !errors.Is(err, probe.ErrNotCaptured) {
+						probe.Cover(ctx, "pystack", p.it.PID, err, "")
+					}
+				}
+				answers, _ := pystack.AskAll(ctx, h, pids) // which notes its own coverage
+				if err := ctx.Err(); err != nil {
+					return nil, err
+				}
+				found := starlark.NewDict(len(pids))
+				for i, a := range answers {
+					if a != nil {
+						_ = found.SetKey(there[i], newPython(there[i], a))
+					}
+				}
+				return found, nil
+			})
+		},
+	}
+}
+
+// python is what the interpreter of one process does.
+type python struct{ record[*pythonFact] }
+
+type pythonFact struct {
+	*pystack.Process
+	process *process
+	threads []*record[*pythonThreadFact]
+	tasks   []*task
+}
+
+type pythonThreadFact struct {
+	pystack.Thread
+	frames []*record[frameFact]
+}
+
+type frameFact struct {
+	pystack.Frame
+	text string
+}
+
+func newPython(p *process, a *pystack.Answer) *python {
+	f := &pythonFact{Process: a.Process, process: p}
+	framesOf := func(frames []pystack.Frame) []*record[frameFact] {
+		out := make([]*record[frameFact], len(frames))
+		for i, x := range frames {
+			out[i] = newRecord(frameKind, frameFact{x, a.Lines[x.File][x.Line]}, "", a.At)
+		}
+		return out
+	}
+	for _, t := range a.Process.Threads {
+		f.threads = append(f.threads, newRecord(pythonThreadKind, &pythonThreadFact{t, framesOf(t.Frames)}, "memory", a.At))
+	}
+	byID := map[int]*task{}
+	for _, t := range a.Process.Tasks {
+		one := &task{*newRecord(taskKind, &taskFact{Task: t, process: p, frames: framesOf(t.Chain)}, "memory", a.At)}
+		byID[t.ID] = one
+		f.tasks = append(f.tasks, one)
+	}
+	for _, t := range f.tasks {
+		t.it.parent = byID[t.it.Parent]
+		for _, x := range t.it.Waits {
+			t.it.waits = append(t.it.waits, newRecord(taskWaitKind, taskWaitFact{x, byID[x.Owner]}, "memory", a.At))
+		}
+	}
+	return &python{*newRecord(pythonKind, f, "memory", a.At)}
+}
+
+func (f *pythonFact) list() *starlark.List {
+	return listOf(f.tasks, func(t *task) starlark.Value { return t })
+}
+
+var pythonKind = &kind[*pythonFact]{
+	name: "python",
+	doc:  "What the interpreter of a process does.",
+	text: func(f *pythonFact) string { return fmt.Sprintf("%s of %s", f.Python, subjectOf(f.process.it).Label()) },
+	fields: []field[*pythonFact]{
+		{name: "process", typ: "process", get: func(f *pythonFact) starlark.Value { return f.process }},
+		{name: "version", typ: "string", doc: `"3.11"`, get: func(f *pythonFact) starlark.Value { return text(f.Python) }},
+		{name: "proved", typ: "bool", doc: "no thread ran while it was read: it is the state of one moment", get: func(f *pythonFact) starlark.Value { return truth(f.Proof.Proved) }},
+		{name: "ran", typ: "list of int", doc: "the threads that ran meanwhile; [] when it is proved", get: func(f *pythonFact) starlark.Value { return listOf(f.Proof.Ran, integer[int]) }},
+		{name: "threads", typ: "list of python_thread", aside: true, get: func(f *pythonFact) starlark.Value {
+			return listOf(f.threads, func(t *record[*pythonThreadFact]) starlark.Value { return t })
+		}},
+		{name: "main", typ: "python_thread or None", doc: "of the main thread; None when that is no thread of Python's", aside: true, get: func(f *pythonFact) starlark.Value {
+			for _, t := range f.threads {
+				if t.it.TID == f.process.it.PID {
+					return t
+				}
+			}
+			return starlark.None
+		}},
+		{name: "tasks", typ: "list of task", doc: "parents before their children", aside: true, get: func(f *pythonFact) starlark.Value { return f.list() }},
+		{name: "notes", typ: "list of string", doc: "what is missing, and why", get: func(f *pythonFact) starlark.Value { return listOf(f.Notes, text) }},
+	},
+}
+
+var pythonThreadKind = &kind[*pythonThreadFact]{
+	name: "python_thread",
+	doc:  "The Python of one thread.",
+	text: func(t *pythonThreadFact) string { return fmt.Sprintf("tid %d %s", t.TID, t.Name) },
+	fields: []field[*pythonThreadFact]{
+		{name: "tid", typ: "int", doc: "the main thread's is the pid", get: func(t *pythonThreadFact) starlark.Value { return integer(t.TID) }},
+		{name: "name", typ: "string or None", doc: "as `threading` has it; None where it was not told", get: func(t *pythonThreadFact) starlark.Value { return orNone(t.Name) }},
+		{name: "holds_gil", typ: "bool", doc: "it holds the interpreter", get: func(t *pythonThreadFact) starlark.Value { return truth(t.HoldsGIL) }},
+		{name: "frames", typ: "list of frame", doc: "innermost first; [] it runs no Python", aside: true, get: func(t *pythonThreadFact) starlark.Value { return frameList(t.frames) }},
+		{name: "stack", typ: "list of string", doc: "the frames in words", get: func(t *pythonThreadFact) starlark.Value { return inWords(t.frames) }},
+	},
+}
+
+func frameList(frames []*record[frameFact]) starlark.Value {
+	return listOf(frames, func(f *record[frameFact]) starlark.Value { return f })
+}
+
+func inWords(frames []*record[frameFact]) starlark.Value {
+	return listOf(frames, func(f *record[frameFact]) starlark.Value { return text(f.it.where()) })
+}
+
+func (f frameFact) where() string { return fmt.Sprintf("%s (%s:%d)", f.Func, f.File, f.Line) }
+
+var frameKind = &kind[frameFact]{
+	name: "frame",
+	doc:  "A Python function that has been called, and the line at which it is.",
+	text: frameFact.where,
+	fields: []field[frameFact]{
+		{name: "function", typ: "string", doc: "qualified, `Class.method`, from Python 3.11 on", get: func(f frameFact) starlark.Value { return text(f.Func) }},
+		{name: "file", typ: "string", doc: `as the interpreter has it; "<…>" where there is none`, get: func(f frameFact) starlark.Value { return text(f.File) }},
+		{name: "line", typ: "int or None", get: func(f frameFact) starlark.Value { return unless(0, max(f.Line, 0)) }},
+		{name: "text", typ: "string or None", doc: "that line of the source as it is now; None when it cannot be read", get: func(f frameFact) starlark.Value { return orNone(f.text) }},
+		{name: "where", typ: "string", doc: `for people: "feed (/srv/app/feed.py:13)"`, aside: true, get: func(f frameFact) starlark.Value { return text(f.where()) }},
+	},
+}
+
+// task is one trio or asyncio task.
+type task struct{ record[*taskFact] }
+
+type taskFact struct {
+	pystack.Task
+	process *process
+	parent  *task // nil: none
+	frames  []*record[frameFact]
+	waits   []*record[taskWaitFact]
+}
+
+type taskWaitFact struct {
+	pystack.Wait
+	owner *task // nil: unknown, or nobody
+}
+
+func orNoTask(t *task) starlark.Value {
+	if t == nil {
+		return starlark.None
+	}
+	return t
+}
+
+// label is a task as a graph names it.
+func (t *task) label() string { return "task " + t.it.Name }
+
+var taskKind = &kind[*taskFact]{
+	name: "task",
+	doc:  "A trio or asyncio task, at one moment.",
+	text: func(t *taskFact) string { return t.Name },
+	fields: []field[*taskFact]{
+		{name: "name", typ: "string", get: func(t *taskFact) starlark.Value { return text(t.Name) }},
+		{name: "process", typ: "process", get: func(t *taskFact) starlark.Value { return t.process }},
+		{name: "library", typ: "string", doc: "trio or asyncio", get: func(t *taskFact) starlark.Value { return text(t.Library) }},
+		{name: "id", typ: "int", doc: "within this reading", aside: true, get: func(t *taskFact) starlark.Value { return integer(t.ID) }},
+		{name: "parent", typ: "task or None", doc: "whose nursery, group or await it is in", aside: true, get: func(t *taskFact) starlark.Value { return orNoTask(t.parent) }},
+		{name: "state", typ: "string", doc: "running, runnable, parked", get: func(t *taskFact) starlark.Value { return text(t.State) }},
+		{name: "tid", typ: "int or None", doc: "the thread that runs it, or whose loop it belongs to", get: func(t *taskFact) starlark.Value { return unless(0, t.TID) }},
+		{name: "frames", typ: "list of frame", doc: "its await chain, outermost first: the last is where it is", aside: true, get: func(t *taskFact) starlark.Value { return frameList(t.frames) }},
+		{name: "chain", typ: "list of string", doc: "the frames in words", get: func(t *taskFact) starlark.Value { return inWords(t.frames) }},
+		{name: "waits", typ: "list of task_wait", doc: "what it waits for; [] where that is not known", get: func(t *taskFact) starlark.Value {
+			return listOf(t.waits, func(x *record[taskWaitFact]) starlark.Value { return x })
+		}},
+		{name: "cancelled", typ: "bool", doc: "a scope around it was cancelled", get: func(t *taskFact) starlark.Value { return truth(t.Cancelled) }},
+		{name: "shielded", typ: "bool", doc: "a shield between that scope and the task keeps it from being told", get: func(t *taskFact) starlark.Value { return truth(t.Shielded) }},
+		{name: "deaf", typ: "bool", doc: "what it waits for cannot be cancelled", get: func(t *taskFact) starlark.Value { return truth(t.Deaf) }},
+		{name: "schedules", typ: "int or None", doc: "how often it ran so far, as trio counts", get: func(t *taskFact) starlark.Value {
+			if t.Schedules < 0 {
+				return starlark.None
+			}
+			return integer(t.Schedules)
+		}},
+	},
+}
+
+var taskWaitKind = &kind[taskWaitFact]{
+	name: "task_wait",
+	doc:  "One thing for which a task waits.",
+	text: func(x taskWaitFact) string { return x.Kind },
+	fields: []field[taskWaitFact]{
+		{name: "kind", typ: "string", doc: "read, write (of `fd`), lock, semaphore, capacity, condition, event, receive, send (of a memory channel), nursery (its children), task, gather, group, sleep, forever, thread, process (`pid`), queue, future",
+			get: func(x taskWaitFact) starlark.Value { return text(x.Kind) }},
+		{name: "fd", typ: "int or None", get: func(x taskWaitFact) starlark.Value { return unless(-1, x.FD) }},
+		{name: "pid", typ: "int or None", get: func(x taskWaitFact) starlark.Value { return unless(0, x.PID) }},
+		{name: "owner", typ: "task or None", doc: "who holds it, or is at its other end; None unknown", aside: true, get: func(x taskWaitFact) starlark.Value { return orNoTask(x.owner) }},
+		{name: "held_by", typ: "string or None", doc: "the owner's name", get: func(x taskWaitFact) starlark.Value {
+			if x.owner == nil {
+				return starlark.None
+			}
+			return text(x.owner.it.Name)
+		}},
+		{name: "detail", typ: "string or None", doc: "for people", get: func(x taskWaitFact) starlark.Value { return orNone(x.Detail) }},
+	},
+}
