@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"runbook/builtins/probe"
+	"runbook/builtins/probe/pystack"
 	"runbook/engine"
 	"runbook/engine/event"
 )
@@ -26,12 +28,16 @@ const captureRecipe = "wedged-actor"
 func (d *door) captureVerb() *cobra.Command {
 	var file, proc, match, over, story, from string
 	var pids, more []string
-	var force, refuseAttach bool
+	var force, refuseAttach, withMemory bool
 	cmd := &cobra.Command{
 		Use:   "capture -o FILE | --test STORY",
 		Short: "Save what the probes can see, to diagnose it elsewhere",
 		Long: `Looks twice at the actor trees, as wedged-actor does, and saves what was read: no
-environment, no memory, no file contents; secrets in command lines are masked.
+environment, no memory, no file contents but the lines of source at which the Python of
+an accused actor stands; secrets in command lines are masked.
+
+With --with-memory it also saves the Python of every process, with the pages of memory
+that were read for it: whatever lay on these is in the file, passwords and keys too.
 
 With --test it writes a test instead: it runs the recipe that the story's path names,
 here or on what --from means, keeps only what that recipe read, and writes down what
@@ -73,11 +79,14 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 				}
 				params[name] = append(params[name], value)
 			}
+			if withMemory && story != "" {
+				return usage("capture: --with-memory goes with -o", "")
+			}
 			host := hostOptions{Proc: proc, RefuseAttach: refuseAttach}
 			if story != "" {
 				return d.captureStory(storyJob{story: story, from: from, job: job{Params: params, Host: host}})
 			}
-			return d.capture(file, job{ID: newID(), Recipe: captureRecipe, Params: params, Tool: tool(), Host: host})
+			return d.capture(file, job{ID: newID(), Recipe: captureRecipe, Params: params, Tool: tool(), Host: host}, withMemory)
 		},
 	}
 	f := cmd.Flags()
@@ -89,6 +98,7 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 	f.StringVar(&match, "match", "", "trees by name or command line (a `regexp`)")
 	f.StringSliceVar(&pids, "pid", nil, "any `process` of the tree; where one is given, --match picks nothing")
 	f.StringVar(&over, "over", "", "sampling `interval`")
+	f.BoolVar(&withMemory, "with-memory", false, "save the memory that is read for Python's stacks, too: it may hold secrets")
 	f.StringVar(&proc, "proc", "", "look at another /proc `dir`")
 	f.BoolVar(&refuseAttach, "refuse-attach", false, "")
 	_ = f.MarkHidden("refuse-attach")
@@ -118,7 +128,7 @@ func mayWrite(file string, force bool) error {
 	return nil
 }
 
-func (d *door) capture(file string, j job) error {
+func (d *door) capture(file string, j job, withMemory bool) error {
 	b := newBench([]root{{}})
 	if _, err := b.load(captureRecipe); err != nil {
 		return err
@@ -145,6 +155,10 @@ func (d *door) capture(file string, j job) error {
 		}
 		return none
 	}
+	remembered := 0
+	if withMemory {
+		remembered = remember(ctx, recorder, seen)
+	}
 	meta := probe.SnapshotMeta{Tool: tool(), Trees: seen.trees}
 	keep := func(pid int) bool { return seen.pids[pid] }
 	size, err := writeNew(file, d.out, func(w io.Writer) error { return recorder.Save(w, meta, keep) })
@@ -161,10 +175,36 @@ func (d *door) capture(file string, j job) error {
 		d.code = exitWrong
 	}
 	fmt.Fprintf(d.err, "captured %d processes, %d kB: %s\n", len(seen.pids), (size+999)/1000, file)
+	if remembered > 0 {
+		fmt.Fprintf(d.err, "runbook: it holds memory of %d processes: passwords, keys and data of users may be in it; hand it to nobody who may not see them\n", remembered)
+	}
 	if file != "-" {
 		fmt.Fprintf(d.err, "diagnose it anywhere: runbook run %s --from %s\n", captureRecipe, file)
 	}
 	return nil
+}
+
+// remember keeps the Python of all processes that a run spoke of, and what was
+// read of their memory for it. It returns of how many.
+func remember(ctx context.Context, recorder *probe.Recorder, seen *subjects) int {
+	var ledger probe.Ledger
+	ctx = probe.WithLedger(ctx, &ledger)
+	answers, errs := pystack.AskAll(ctx, recorder, seen.all())
+	n := 0
+	for i, pid := range seen.all() {
+		if answers[i] == nil && errs[i] != nil {
+			continue
+		}
+		var pages pystack.Recording
+		if _, err := pystack.Read(ctx, recorder, pid, pystack.Options{Record: &pages}); err == nil {
+			recorder.KeepMemory(pid, pages.Bytes())
+			n++
+		}
+	}
+	for _, r := range ledger.Rows() {
+		seen.cover(&event.Coverage{Probe: r.Probe, PID: r.PID, Status: r.Status})
+	}
+	return n
 }
 
 // lookOnly is a host that does not act: a capture changes nothing.
@@ -172,18 +212,25 @@ type lookOnly struct{ probe.Host }
 
 func (lookOnly) Act() probe.Actor { return nil }
 
+// Memory can be looked at, too.
+func (l lookOnly) Memory() probe.Memory { return probe.MemoryOf(l.Host) }
+
 // subjects is a sink that notes which processes a run spoke of, which trees it
 // drew, and what of them could not be read.
 type subjects struct {
 	pids   map[int]bool
+	as     map[int]event.Subject // what each is called
 	trees  []probe.CapturedTree
 	open   map[int]bool            // whose descriptors could be read
 	denied map[string]map[int]bool // by probe
 }
 
 func newSubjects() *subjects {
-	return &subjects{pids: map[int]bool{}, open: map[int]bool{}, denied: map[string]map[int]bool{}}
+	return &subjects{pids: map[int]bool{}, as: map[int]event.Subject{}, open: map[int]bool{}, denied: map[string]map[int]bool{}}
 }
+
+// all are the processes, by pid.
+func (s *subjects) all() []int { return slices.Sorted(maps.Keys(s.pids)) }
 
 // descriptors is the probe on which most others stand: sockets, pipes and epoll
 // sets are found through it.
@@ -247,7 +294,7 @@ func (s *subjects) Write(e event.Event) error {
 	}
 	note := func(x *event.Subject) {
 		if x != nil && x.Type == "process" {
-			s.pids[x.PID] = true
+			s.pids[x.PID], s.as[x.PID] = true, *x
 		}
 	}
 	if e.Shown != nil {

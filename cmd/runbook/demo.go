@@ -116,7 +116,7 @@ func (d *door) demo(name string, r *runFlags, over, save string, keep bool) erro
 		fmt.Fprintf(d.err, "\nas planted: %s\n", strings.Join(faults, ", "))
 	}
 	if save != "" {
-		return d.capture(save, j)
+		return d.capture(save, j, false)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"runbook/builtins"
 	"runbook/builtins/probe"
+	"runbook/builtins/probe/pystack"
 	"runbook/engine"
 	"runbook/engine/event"
 	"runbook/recipes"
@@ -230,7 +231,7 @@ func openHost(o hostOptions) (probe.Host, error) {
 		}
 		return s, nil
 	}
-	live, err := probe.NewLive(probe.LiveOptions{Proc: o.Proc, RefuseAttach: o.RefuseAttach})
+	live, err := probe.NewLive(probe.LiveOptions{Proc: o.Proc, RefuseAttach: o.RefuseAttach, Python: pystack.File})
 	if errors.Is(err, probe.ErrUnsupported) {
 		return nil, needsLinux("run")
 	}

@@ -1,0 +1,374 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// stacksPage draws a stacksReport for people.
+type stacksPage struct {
+	w       io.Writer
+	width   int
+	cut     bool // lines end at width; where they go into a pipe they stay whole
+	verbose bool
+	color   bool
+	rails   rails
+}
+
+// rails are what a tree is drawn with.
+type rails struct{ fork, last, down, gap, dots, from string }
+
+func railsOf(unicode bool) rails {
+	if unicode {
+		return rails{"├─ ", "└─ ", "│  ", "   ", "…", "←"}
+	}
+	return rails{"|- ", "`- ", "|  ", "   ", "...", "<-"}
+}
+
+const (
+	inkBold   = "1"
+	inkDim    = "2"
+	inkYellow = "33"
+)
+
+func (p *stacksPage) ink(how, text string) string {
+	if !p.color || text == "" {
+		return text
+	}
+	return "\x1b[" + how + "m" + text + "\x1b[0m"
+}
+
+func (p *stacksPage) line(text string) {
+	if p.cut {
+		text = ansi.Truncate(text, p.width, p.rails.dots)
+	}
+	fmt.Fprintln(p.w, strings.TrimRight(text, " "))
+}
+
+func (p *stacksPage) draw(r *stacksReport) {
+	first := true
+	for i := range r.Trees {
+		for j := range r.Trees[i].Processes {
+			if !first {
+				fmt.Fprintln(p.w)
+			}
+			first = false
+			p.process(&r.Trees[i].Processes[j])
+		}
+	}
+}
+
+func (p *stacksPage) process(x *stacksProcess) {
+	facts := x.Missing
+	if x.Python != "" {
+		facts = fmt.Sprintf("CPython %s, %s", x.Python, counted(len(x.Threads), "thread"))
+		if len(x.Tasks) > 0 {
+			facts += ", " + counted(len(x.Tasks), "task")
+		}
+	}
+	p.flow("", "  ", p.ink(inkBold, fmt.Sprintf("%s (pid %d)", printable(x.Name), x.PID))+": "+facts)
+	if x.Remedy != "" {
+		p.flow("  ", "  ", "to see it: "+x.Remedy)
+	}
+	if cmdline := strings.Join(x.Cmdline, " "); cmdline != "" && x.Python != "" {
+		p.line("  " + p.ink(inkDim, printable(cmdline)))
+	}
+	if x.Python == "" {
+		return
+	}
+	if !x.Proved {
+		p.flow("  ", "  ", p.ink(inkYellow, "it ran while it was read: what stands here may be of different moments"))
+	}
+	for _, n := range x.Notes {
+		p.flow("  ", "  ", p.ink(inkYellow, n))
+	}
+	for i := range x.Threads {
+		p.thread(&x.Threads[i])
+	}
+	p.tasks(x)
+}
+
+// flow writes text with an indent, wrapped where lines have an end.
+func (p *stacksPage) flow(first, rest, text string) {
+	if !p.cut {
+		fmt.Fprintln(p.w, first+text)
+		return
+	}
+	for i, l := range wrap(text, max(p.width-len(rest), 8)) {
+		if i > 0 {
+			first = rest
+		}
+		fmt.Fprintln(p.w, first+l)
+	}
+}
+
+func (p *stacksPage) thread(t *stacksThread) {
+	head := fmt.Sprintf("  thread %s (%d)", cmp.Or(t.Name, "unnamed"), t.TID)
+	var how []string
+	if t.In != "" {
+		how = append(how, inWords(t.In))
+	}
+	if t.GIL {
+		how = append(how, "holds the interpreter")
+	}
+	if len(t.Frames) == 0 {
+		how = append(how, "runs no Python")
+	}
+	if len(how) > 0 {
+		head += ": " + strings.Join(how, ", ")
+	}
+	p.line(head)
+	for i := range t.Frames {
+		p.frame("    ", &t.Frames[i], i == 0 || !isPlumbing(t.Frames[i].File))
+	}
+}
+
+func inWords(family string) string {
+	if family == "running" {
+		return "runs"
+	}
+	return "in " + family
+}
+
+// frame draws a call, and the line of source at which it is where that says
+// something.
+func (p *stacksPage) frame(lead string, f *stacksFrame, says bool) {
+	where := shortFile(f.File)
+	if f.Line > 0 {
+		where += fmt.Sprintf(":%d", f.Line)
+	}
+	if over := ansi.StringWidth(lead+f.Function+where) + 3 - p.width; p.cut && over > 0 {
+		// The end of a path says more than its beginning.
+		where = ansi.TruncateLeft(where, min(over+ansi.StringWidth(p.rails.dots), ansi.StringWidth(where)-1), p.rails.dots)
+	}
+	text := lead + f.Function + p.ink(inkDim, " ("+where+")")
+	if (!says && !p.verbose) || f.Text == "" {
+		p.line(text)
+		return
+	}
+	source := "  " + f.Text
+	if room := p.width - ansi.StringWidth(text); p.cut && room < min(ansi.StringWidth(source), 40) {
+		p.line(text)
+		text = lead
+	}
+	p.line(text + p.ink(inkYellow, source))
+}
+
+var (
+	libraries = regexp.MustCompile(`^.*/(site|dist)-packages/`)
+	standard  = regexp.MustCompile(`^.*/lib/python[0-9.]+/`)
+	engines   = regexp.MustCompile(`/(trio|asyncio|outcome|sniffio|anyio)/[^/]`)
+)
+
+// shortFile is a file's path without where the interpreter keeps its libraries.
+func shortFile(file string) string {
+	for _, at := range []*regexp.Regexp{libraries, standard} {
+		if short := at.ReplaceAllString(file, ""); short != file && short != "" {
+			return short
+		}
+	}
+	return file
+}
+
+// isPlumbing reports whether a file is of the standard library, or of what runs
+// tasks: how a task waits is told in words, and whose code it is matters more.
+func isPlumbing(file string) bool {
+	return strings.HasPrefix(file, "<") || engines.MatchString(file) || standard.MatchString(file) && !libraries.MatchString(file)
+}
+
+func (p *stacksPage) tasks(x *stacksProcess) {
+	byID := map[int]*stacksTask{}
+	children := map[int][]*stacksTask{}
+	var roots []*stacksTask
+	for i := range x.Tasks {
+		t := &x.Tasks[i]
+		byID[t.ID] = t
+		if t.Parent == nil {
+			roots = append(roots, t)
+		} else {
+			children[*t.Parent] = append(children[*t.Parent], t)
+		}
+	}
+	t := taskTree{stacksPage: p, byID: byID, children: children, drawn: map[int]bool{}}
+	t.list("  ", roots)
+}
+
+// taskTree draws the tasks of one process.
+type taskTree struct {
+	*stacksPage
+	byID     map[int]*stacksTask
+	children map[int][]*stacksTask
+	drawn    map[int]bool // a ring of parents, which nobody has met, must not hang us
+}
+
+// list draws siblings. Of such that stand at the same place for the same thing
+// the first is drawn, and the others are named.
+func (t *taskTree) list(lead string, siblings []*stacksTask) {
+	alike := map[string][]*stacksTask{}
+	var order []string
+	for _, x := range siblings {
+		key := t.key(x)
+		if alike[key] == nil {
+			order = append(order, key)
+		}
+		alike[key] = append(alike[key], x)
+	}
+	for i, key := range order {
+		fork, down := t.rails.fork, t.rails.down
+		if i == len(order)-1 {
+			fork, down = t.rails.last, t.rails.gap
+		}
+		t.task(lead+fork, lead+down, alike[key])
+	}
+}
+
+func (t *taskTree) key(x *stacksTask) string {
+	if t.verbose || len(t.children[x.ID]) > 0 {
+		return fmt.Sprint("#", x.ID)
+	}
+	var b strings.Builder
+	fmt.Fprint(&b, x.Library, t.doing(x))
+	for _, f := range x.Frames {
+		fmt.Fprint(&b, f.File, f.Line, f.Function)
+	}
+	return b.String()
+}
+
+func (t *taskTree) task(first, rest string, alike []*stacksTask) {
+	x := alike[0]
+	if t.drawn[x.ID] {
+		return
+	}
+	t.drawn[x.ID] = true
+	name := t.ink(inkBold, x.Name)
+	if n := len(alike) - 1; n > 0 {
+		name += fmt.Sprintf(" (and %d more)", n)
+	}
+	t.flowTask(first, rest, name+": "+t.doing(x))
+	lead := rest
+	if len(t.children[x.ID]) > 0 {
+		lead += t.rails.down
+	} else {
+		lead += t.rails.gap
+	}
+	shown, tail := x.Frames, []string(nil)
+	if !t.verbose {
+		shown, tail = own(x.Frames)
+	}
+	for i := range shown {
+		t.frame(lead, &shown[i], true)
+	}
+	if len(tail) > 0 {
+		t.line(lead + t.ink(inkDim, "awaits "+strings.Join(tail, " > ")))
+	}
+	t.list(rest, t.children[x.ID])
+}
+
+// flowTask wraps what a task does below its name.
+func (t *taskTree) flowTask(first, rest, text string) {
+	if !t.cut {
+		fmt.Fprintln(t.w, first+text)
+		return
+	}
+	room := t.width - ansi.StringWidth(rest) - 2
+	for i, l := range wrap(text, max(room, 12)) {
+		if i > 0 {
+			first = rest + "  "
+		}
+		fmt.Fprintln(t.w, first+l)
+	}
+}
+
+// own are the frames that are not plumbing, and the functions behind the last
+// of them.
+func own(frames []stacksFrame) (shown []stacksFrame, tail []string) {
+	for _, f := range frames {
+		if !isPlumbing(f.File) {
+			shown, tail = append(shown, f), nil
+		} else {
+			tail = append(tail, f.Function)
+		}
+	}
+	return shown, tail
+}
+
+// doing says in a few words what a task does.
+func (t *taskTree) doing(x *stacksTask) string {
+	var said []string
+	for i := range x.Waits {
+		said = append(said, t.wait(&x.Waits[i]))
+	}
+	text := strings.Join(said, ", or ")
+	switch {
+	case x.State == "running" && x.TID > 0:
+		text = fmt.Sprintf("runs on thread %d", x.TID)
+	case x.State == "running":
+		text = "runs"
+	case x.State == "runnable":
+		text = "could run"
+	case text == "":
+		text = "parked"
+	}
+	switch {
+	case x.Shielded:
+		text += "; cancelled, and shielded from that"
+	case x.Cancelled && x.Deaf:
+		text += "; cancelled, which that does not hear"
+	case x.Cancelled:
+		text += "; cancelled"
+	}
+	return text
+}
+
+// waitWords say what a kind of wait is.
+var waitWords = map[string]string{
+	"read": "reads", "write": "writes",
+	"lock": "waits for a lock", "semaphore": "waits for a semaphore", "capacity": "waits for capacity", "condition": "waits for a condition",
+	"event": "waits for an event", "receive": "waits for what a channel brings", "send": "waits for room in a channel", "queue": "waits for a queue",
+	"nursery": "waits for its children", "gather": "waits for what it gathers", "group": "waits for its group", "task": "waits for a task",
+	"sleep": "sleeps", "forever": "sleeps for ever", "thread": "waits for a thread", "process": "waits for a process to end", "future": "waits for a future",
+}
+
+func (t *taskTree) wait(w *stacksWait) string {
+	text := waitWords[w.Kind]
+	switch {
+	case text == "":
+		text = cmp.Or(w.Detail, "parked")
+	case w.FD != nil:
+		text += fmt.Sprintf(" fd %d", *w.FD)
+		if w.End != nil {
+			text += t.end(w)
+		}
+	case w.PID > 0:
+		text = fmt.Sprintf("waits for pid %d to end", w.PID)
+	}
+	if w.Owner == nil {
+		return text
+	}
+	owner := t.byID[*w.Owner].Name
+	switch w.Kind {
+	case "task", "gather", "group":
+		return "waits for task " + owner
+	case "receive", "send":
+		return text + ", at its other end: task " + owner
+	}
+	return text + " that task " + owner + " holds"
+}
+
+// end says where a descriptor leads, and what of it lies there.
+func (t *taskTree) end(w *stacksWait) string {
+	to := map[string]string{"read": " from ", "write": " to "}[w.Kind]
+	text := to + printable(w.End.What)
+	if w.Kind == "write" && w.End.Unread > 0 {
+		text += fmt.Sprintf(", where %d bytes lie unread", w.End.Unread)
+		if w.End.Readers != nil && len(w.End.Readers) == 0 {
+			text += " and no task reads them"
+		}
+	}
+	return text
+}
