@@ -155,7 +155,7 @@ func (w *world) paused(call *engine.Call, targets processList) map[probe.ID]bool
 		}
 		terminal := slices.ContainsFunc(open, func(f probe.FD) bool { return f.Num == 0 && f.Kind == "tty" })
 		for _, t := range threads {
-			if t.TID == p.it.PID && atPrompt(&t, terminal) {
+			if atPrompt(&t, terminal, t.TID == p.it.PID) {
 				found[p.it.ID] = true
 			}
 		}
@@ -163,11 +163,12 @@ func (w *world) paused(call *engine.Call, targets processList) map[probe.ID]bool
 	return found
 }
 
-// atPrompt reports whether a main thread waits for what a person types: it reads
-// a terminal, or is a line editor, which waits in select over descriptor 0
-// alone before it reads. Without the right to see that call any such wait
-// counts: force overrules a process that was spared in vain.
-func atPrompt(t *probe.Thread, terminal bool) bool {
+// atPrompt reports whether a thread waits for what a person types: it reads a
+// terminal, or is a line editor, which waits in select over descriptor 0 alone
+// before it reads. A debugger may sit in any thread. Without the right to see
+// that call any such wait of the main one counts: force overrules a process that
+// was spared in vain.
+func atPrompt(t *probe.Thread, terminal, main bool) bool {
 	switch {
 	case t.Family == "tty":
 		return t.Syscall != "write" && t.Syscall != "writev"
@@ -176,7 +177,7 @@ func atPrompt(t *probe.Thread, terminal bool) bool {
 	case t.Syscall == "select" || t.Syscall == "pselect6":
 		return t.Args[0] == 1 // one more than the highest descriptor
 	default:
-		return t.Syscall == ""
+		return main && t.Syscall == ""
 	}
 }
 

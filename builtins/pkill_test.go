@@ -337,9 +337,20 @@ func TestWhoSitsAtAPrompt(t *testing.T) {
 		{"a loop that reads a pipe", probe.Thread{Family: "poll"}, false, false},
 		{"an idle actor, started from a terminal", probe.Thread{Family: "epoll"}, true, false},
 	} {
-		if got := atPrompt(&test.thread, test.terminal); got != test.want {
+		if got := atPrompt(&test.thread, test.terminal, true); got != test.want {
 			t.Errorf("%s: %t", test.what, got)
 		}
+	}
+}
+
+// A debugger may sit in any thread; a worker that polls for something hidden
+// from us is no sign of one.
+func TestWhoSitsAtAPromptBesideTheMainThread(t *testing.T) {
+	if !atPrompt(&probe.Thread{Family: "tty"}, true, false) {
+		t.Error("a worker thread that reads the terminal is nobody's prompt")
+	}
+	if atPrompt(&probe.Thread{Family: "poll"}, true, false) {
+		t.Error("a worker thread that polls is somebody's prompt")
 	}
 }
 

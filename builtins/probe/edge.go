@@ -20,7 +20,8 @@ type Edge struct {
 	// Certain: a thread is seen blocked in a call that only the holder can end.
 	// Bytes that lie unread do not prove that their sender waits.
 	Certain   bool
-	Unchanged bool // the same at both looks
+	Unchanged bool // the same at both looks; of unread bytes: none was read between them
+	Grew      bool // unread bytes that were joined by more
 	// HolderArmed: an event loop of the holder is waiting to read exactly this.
 	HolderArmed bool
 	// Loop is false when the wait is that of a thread beside the main one.
@@ -39,6 +40,8 @@ type Fact struct {
 func (e *Edge) said(what string, over time.Duration) {
 	e.Text = what
 	switch {
+	case e.Unchanged && e.Grew:
+		e.Text += ", none read over " + seconds(over)
 	case e.Unchanged:
 		e.Text += ", unchanged over " + seconds(over)
 	case over == 0:

@@ -116,6 +116,7 @@ func (w *waiting) inherited(p *Pair, s *Socket) bool {
 func (w *waiting) unread(p *Pair, s, was *Socket) Edge {
 	e := Edge{Waiter: w.id(s.PeerPID), Holder: p.Second.Process.ID, Kind: "unread", FD: s.FD, Bytes: s.RecvQ, Loop: true}
 	e.Unchanged = p.Over > 0 && was != nil && Consumed(was, s) == 0
+	e.Grew = was != nil && was.RecvQ < s.RecvQ
 	// Level-triggered epoll returns at once for readable bytes: armed, in epoll
 	// and still unread through a whole sample can only be edge-triggered, whose
 	// one wake-up is spent. Then nobody is going to read either.
