@@ -116,6 +116,22 @@ func (d *door) docsIndex() (string, error) {
 	return b.String(), nil
 }
 
+// required is what a command line must have besides the recipe's name, as it is
+// typed: " --case CASE", " SUITES …".
+func required(params []engine.Param) string {
+	flags, rest := "", ""
+	for _, p := range params {
+		switch {
+		case !p.Required:
+		case p.Kind == engine.KindRest:
+			rest += " " + p.Typed()
+		default:
+			flags += " " + p.Typed() + " " + strings.ToUpper(p.Name)
+		}
+	}
+	return flags + rest
+}
+
 // recipeDoc is the guidance of a recipe as one page: what the file says, its
 // flags, its steps. called is what the person called it, a name or a path: what
 // found it here finds it for run, too.
@@ -124,7 +140,7 @@ func recipeDoc(r *engine.Recipe, called string) string {
 	if !strings.HasPrefix(strings.TrimSpace(r.Doc), "# ") {
 		fmt.Fprintf(&b, "# %s\n\n", r.Title)
 	}
-	fmt.Fprintf(&b, "%s\n\n```sh\nrunbook run %s\n```\n", strings.TrimSpace(r.Doc), called)
+	fmt.Fprintf(&b, "%s\n\n```sh\nrunbook run %s\n```\n", strings.TrimSpace(r.Doc), called+required(r.Params))
 	if len(r.Params) > 0 {
 		b.WriteString("\n## Flags\n\n")
 		for _, p := range r.Params {

@@ -63,7 +63,7 @@ func took(d time.Duration) string {
 	case d <= 0:
 		return "0ms"
 	case d < time.Millisecond:
-		return strconv.FormatInt(d.Microseconds(), 10) + "us"
+		return strconv.FormatInt(d.Microseconds(), 10) + "µs"
 	case d < 999500*time.Microsecond:
 		return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10) + "ms"
 	case d < 59950*time.Millisecond:
