@@ -225,6 +225,7 @@ func gitTrouble(err error) error {
 	var loud *probe.NotRestoredError
 	var inner *calledError
 	var nothing *probe.NoFileError
+	var apart *probe.NoAncestorError
 	var refused *fs.PathError // a full disk, a tree that may only be read
 	var failed *probe.GitError
 	trouble := &blind{probe: "git", err: err}
@@ -237,7 +238,7 @@ func gitTrouble(err error) error {
 		if near := engine.Nearest(lost.Ref, lost.Names); near != "" {
 			trouble.err = fmt.Errorf("%w (did you mean %s?)", err, near)
 		}
-	case errors.As(err, &nothing), errors.As(err, &refused):
+	case errors.As(err, &nothing), errors.As(err, &refused), errors.As(err, &apart):
 	case errors.As(err, &not):
 		trouble.remedy = not.Do
 	case errors.Is(err, probe.ErrNoGit), errors.Is(err, probe.ErrNoRepository), errors.As(err, &failed):

@@ -1,7 +1,9 @@
 package builtins
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"go.starlark.net/starlark"
 
@@ -40,8 +42,11 @@ func readNamed(call *engine.Call, path string) (string, error) {
 		return "", fmt.Errorf("%s %s: only a file that the user named in a parameter of kind path, list or rest", call.Name, path)
 	}
 	content, err := probe.ReadText(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: no such file or directory", path)
+	}
 	if err != nil {
-		return "", &blind{probe: "read", err: err}
+		return "", engine.Misused(err.Error())
 	}
 	return content, nil
 }

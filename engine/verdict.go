@@ -85,6 +85,10 @@ type stopped struct {
 
 func (s *stopped) Error() string { return "stopped: " + s.reason }
 
+// Misused is the error by which a builtin ends the run as stop(usage = True)
+// does: a parameter of the recipe cannot be meant.
+func Misused(reason string) error { return &stopped{reason: oneLine(reason), usage: true} }
+
 // sayStop is stop(reason, unknown = False, usage = False): the recipe ends in
 // peace; or as incomplete when what it was asked for could not be looked at; or
 // as asked in a way that cannot be meant, such as for nothing at all.

@@ -54,13 +54,22 @@ func words(table []Builtin) starlark.StringDict {
 	return all
 }
 
-// makeRegexp is regexp(pattern).
+// makeRegexp is regexp(pattern, default): default, if it is given, stands for
+// what is no pattern, as in json.decode.
 func makeRegexp(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var pattern string
-	if err := starlark.UnpackArgs("regexp", args, kwargs, "pattern", &pattern); err != nil {
+	var instead starlark.Value
+	if err := starlark.UnpackArgs("regexp", args, kwargs, "pattern", &pattern, "default?", &instead); err != nil {
 		return nil, err
 	}
-	return NewRegexp(pattern)
+	re, err := NewRegexp(pattern)
+	switch {
+	case err == nil:
+		return re, nil
+	case instead != nil:
+		return instead, nil
+	}
+	return nil, err
 }
 
 // saySize is size(n): "45,815 bytes", "1 byte".

@@ -57,8 +57,8 @@ var (
 	making = []Builtin{
 		{
 			Name: "regexp", Doc: "A regular expression (RE2). It has `pattern`, `search(text)`, which tells whether it matches somewhere, and `find(text)`, which gives the first match or None.",
-			Params:  []Arg{{"pattern", "string", "", "the expression"}},
-			Returns: "regexp", Errors: "it is none", Pure: true, Example: `regexp("_actor\\.py$").search(p.cmdline)`,
+			Params:  []Arg{{"pattern", "string", "", "the expression"}, {"default", "any", "an error", "what to give for one that is none, as may come from a file"}},
+			Returns: "regexp", Errors: "it is none, and there is no default", Pure: true, Example: `regexp("_actor\\.py$").search(p.cmdline)`,
 		},
 		{
 			Name: "struct", Doc: "A value with the attributes that are given. It cannot be changed.",

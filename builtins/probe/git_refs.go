@@ -43,9 +43,16 @@ func (g *Git) Resolve(ctx context.Context, ref string) (string, error) {
 	return "", &NoRefError{Ref: ref, Names: strings.Fields(string(out)), Shallow: shallow == "true"}
 }
 
+// NoAncestorError is the error of a commit that another does not contain.
+type NoAncestorError struct{ Good, Bad string }
+
+func (e *NoAncestorError) Error() string {
+	return fmt.Sprintf("git: %s is no ancestor of %.12s", Clean([]byte(e.Good)), Clean([]byte(e.Bad)))
+}
+
 // Commits lists the commits after good up to bad, oldest first, bad the last,
 // along the first parents: of a merge it names the merge, so that each next one
-// contains all before it. Error: good is no ancestor of bad.
+// contains all before it. Error: *NoAncestorError.
 func (g *Git) Commits(ctx context.Context, good, bad string) ([]string, error) {
 	from, err := g.Resolve(ctx, good)
 	if err != nil {
@@ -57,7 +64,7 @@ func (g *Git) Commits(ctx context.Context, good, bad string) ([]string, error) {
 	}
 	var failed *GitError
 	if _, err := g.ask(ctx, "merge-base", "--is-ancestor", from, to); errors.As(err, &failed) && failed.Code == 1 {
-		return nil, fmt.Errorf("git: %s is no ancestor of %s", Clean([]byte(good)), Clean([]byte(bad)))
+		return nil, &NoAncestorError{Good: good, Bad: to}
 	} else if err != nil {
 		return nil, err
 	}
