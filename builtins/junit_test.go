@@ -143,7 +143,7 @@ func TestReadReadsWhatTheUserNamed(t *testing.T) {
 		}
 	}
 	r.named = map[string]engine.Kind{path + "x": engine.KindPath}
-	wantError(t, r.fails(t, `read(path + "x")`), "read: ", "no such file")
+	wantError(t, r.fails(t, `read(path + "x")`), "report.xmlx: no such file or directory")
 }
 
 func TestFindingsAreWhatTheRunHasSaid(t *testing.T) {

@@ -47,7 +47,7 @@ func (g *Git) Resolve(ctx context.Context, ref string) (string, error) {
 type NoAncestorError struct{ Good, Bad string }
 
 func (e *NoAncestorError) Error() string {
-	return fmt.Sprintf("git: %s is no ancestor of %.12s", Clean([]byte(e.Good)), Clean([]byte(e.Bad)))
+	return fmt.Sprintf("git: %s is no ancestor of %s", Clean([]byte(e.Good)), Clean([]byte(e.Bad)))
 }
 
 // Commits lists the commits after good up to bad, oldest first, bad the last,
@@ -64,7 +64,7 @@ func (g *Git) Commits(ctx context.Context, good, bad string) ([]string, error) {
 	}
 	var failed *GitError
 	if _, err := g.ask(ctx, "merge-base", "--is-ancestor", from, to); errors.As(err, &failed) && failed.Code == 1 {
-		return nil, &NoAncestorError{Good: good, Bad: to}
+		return nil, &NoAncestorError{Good: good, Bad: bad}
 	} else if err != nil {
 		return nil, err
 	}

@@ -254,12 +254,14 @@ func TestAttributionOfBadInput(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(nowhere, "tests"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	g.git(t, repo, "tag", "island", strings.TrimSpace(g.git(t, repo, "commit-tree", "-m", "island", "HEAD^{tree}")))
 	there := []string{"--case", "tests/test_calc.py::test_add"}
 	for _, c := range []attributed{
 		{name: "no such case", args: []string{"--case", "tests/test_calc.py::test_nope"}, want: "unknown case-cannot-run", says: "not found"},
 		{name: "no such file", args: []string{"--case", "no such file.py"}, want: "unknown case-cannot-run", says: "not found"},
 		{name: "no such base", args: append(there, "--base", "mian"), says: `no commit "mian" here (did you mean main?)`},
 		{name: "base is no ancestor of the search", args: append(there, "--bisect", "nope"), says: `no commit "nope" here`},
+		{name: "a search from a commit that HEAD does not contain", args: append(there, "--bisect", "island"), says: "git: island is no ancestor of HEAD\ncould not look\n"},
 		{name: "no pytest", args: append(there, "--python", bare), says: "no pytest in " + bare},
 		{name: "no repository", dir: nowhere, args: there, says: "lies in no git work tree"},
 		{name: "layer that matches nothing", args: append(there, "--layer", "nope/**"), says: `"nope/**" matches no file`},
