@@ -90,6 +90,7 @@ type Checker struct {
 
 	walks   map[stepKey]*reacher
 	reaches map[stepKey][]Reach
+	lent    map[calledFn]*reacher // what functions come to, for the files that load them
 
 	readings map[written]*reading // for editors
 }
@@ -109,6 +110,7 @@ func NewChecker(lib *Library) *Checker {
 func (c *Checker) begin() {
 	c.loader = newLoader(c.lib)
 	c.rows, c.pages, c.reaches = rowsOf(c.loader), map[*module]*page{}, map[stepKey][]Reach{}
+	c.lent = map[calledFn]*reacher{}
 	c.walks, c.readings = map[stepKey]*reacher{}, map[written]*reading{}
 }
 

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"runbook/builtins"
 	"runbook/engine"
 	"runbook/recipes"
@@ -63,6 +66,68 @@ func FuzzCheck(f *testing.F) {
 		}
 		_, _ = c.Reaches(context.Background(), file)
 	})
+}
+
+// What a library's function comes to is walked once for all that load it. Each
+// recipe is told what it would be told alone.
+func TestRecipesShareNothingButTheWork(t *testing.T) {
+	dir := t.TempDir()
+	texts := map[string]string{
+		"lib/end.star": "def end(what, by = pkill):\n    by(what)\n",
+		"one.star":     "load(\"lib/end.star\", \"end\")\n\ndef look():\n    return ps()\n\ndef clear(look):\n    end(look)\n\nrecipe(steps = [look, step(clear, needs = [\"kill\"])])\n",
+		"two.star":     "load(\"lib/end.star\", \"end\")\n\ndef look():\n    return ps()\n\n\ndef wipe(look):\n    f = end\n    f(look)\n\nrecipe(steps = [look, wipe])\n",
+	}
+	entries, err := recipes.FS.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".star") && !engine.IsTest(name) {
+			source, err := recipes.FS.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[name] = string(source)
+		}
+	}
+	var files []string
+	for name, text := range texts {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Dir(name) == "." {
+			files = append(files, file)
+		}
+	}
+	together := engine.NewChecker(realLibrary())
+	for _, file := range files {
+		got, err := together.Reaches(context.Background(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone, err := engine.NewChecker(realLibrary()).Reaches(context.Background(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(alone, got, cmpopts.IgnoreUnexported(engine.Reach{})); diff != "" {
+			t.Errorf("%s: alone (-), with others (+):\n%s", file, diff)
+		}
+		if filepath.Base(file) != "one.star" {
+			continue
+		}
+		at := filepath.Join(dir, "lib/end.star:1:20")
+		want := []engine.Reach{
+			{Step: "clear", Effect: engine.Kill, Builtin: "pkill", Pos: at, Here: file + ":7:5", Via: []string{"clear", "end"}, Requested: true},
+			{Step: "clear", Effect: engine.Kill, Builtin: "pkill", Pos: file + ":7:5", Here: file + ":7:5", Via: []string{"clear", "end"}, Requested: true}, // its default
+		}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(engine.Reach{})); diff != "" {
+			t.Errorf("want (-), got (+):\n%s", diff)
+		}
+	}
 }
 
 // check of 200 recipes is to take no second: each is a copy of one of ours, and

@@ -146,6 +146,11 @@ func (c *Checker) forget() {
 			delete(c.reaches, key)
 		}
 	}
+	for key, r := range c.lent {
+		if !r.home.root.Embedded {
+			delete(c.lent, key)
+		}
+	}
 	for key := range c.walks {
 		if !key.module.root.Embedded {
 			delete(c.walks, key)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -180,5 +181,81 @@ func TestOutline(t *testing.T) {
 	want := "step look Look at it|step judge Judge it|function helper |constant TABLE |param port int"
 	if strings.Join(got, "|") != want {
 		t.Errorf("got %q", strings.Join(got, "|"))
+	}
+}
+
+// Whatever stands in the file and wherever the cursor is, an editor is answered
+// without a panic, and every place that it is told lies in the file.
+func FuzzEditor(f *testing.F) {
+	for _, tail := range []string{"    for p in look:\n        note(\"a\", p.\n", "    x = sorted(\n", "    return ps(match = \"ü𝄞\", \n", "    load(\"lib/"} {
+		f.Add(recipeHead+tail+recipeTail, 12, 9)
+	}
+	f.Add("load(\"lib/actors.star\", \"", 1, 25)
+	f.Add("def f(x):\n  if x.\n    pass\n", 2, 8)
+	lib := realLibrary()
+	checker := engine.NewChecker(lib)
+	file := filepath.Join(f.TempDir(), "x.star")
+	f.Fuzz(func(t *testing.T, text string, line, column int) {
+		if len(text) > 1<<13 || bomb.MatchString(text) {
+			return
+		}
+		lines := strings.Count(text, "\n") + 2
+		for _, about := range []engine.About{engine.AboutCompletions, engine.AboutNote, engine.AboutOrigin, engine.AboutOutline, engine.AboutProblems} {
+			a := checker.Answer(context.Background(), engine.Question{About: about, File: file, Line: line, Column: column, Texts: map[string]*string{file: &text}})
+			for _, c := range a.Completions {
+				if c.Name == "" {
+					t.Errorf("a completion without a name in\n%s", text)
+				}
+			}
+			for _, s := range a.Outline {
+				if s.Spot.Line < 1 || s.Spot.Line > lines || s.Ends < s.Line {
+					t.Errorf("%+v of %d lines in\n%s", s, lines, text)
+				}
+			}
+			if a.Note != nil && (a.Note.Line != line || a.Note.Text == "") {
+				t.Errorf("%+v for line %d of\n%s", *a.Note, line, text)
+			}
+			for _, p := range a.Problems {
+				if strings.Contains(p.Msg, "internal error") {
+					t.Errorf("%+v of\n%s", p, text)
+				}
+			}
+		}
+	})
+}
+
+// A file as long as two thousand lines is answered within 50 ms. Each question
+// comes after a key was pressed, so nothing is left of the one before.
+func BenchmarkEditor(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("\"\"\"# Long\"\"\"\n\nload(\"lib/actors.star\", \"find_trees\")\nload(\"lib/gate.star\", \"judge\")\n")
+	var steps []string
+	for i := 0; strings.Count(text.String(), "\n") < 1980; i++ {
+		name := "step_" + strconv.Itoa(i)
+		steps = append(steps, name)
+		text.WriteString("\ndef " + name + "():\n    \"\"\"Step\n\n    What it looks at.\n    \"\"\"\n    found = [p for p in ps(match = \"x\") if p.age > span_of(p)]\n    for p in found:\n        note(\"n\", \"%d of %s\" % (p.pid, p.name), about = p)\n    return found\n")
+	}
+	text.WriteString("\ndef span_of(p):\n    return p.age\n\ndef last():\n    \"\"\"Last\"\"\"\n    for p in ps():\n        p.\n\nrecipe(summary = \"s\", steps = [" + strings.Join(steps, ", ") + ", last])\n")
+	broken := text.String()
+	whole := strings.Replace(broken, "        p.\n", "        p.pid\n", 1)
+	at := strings.Count(broken[:strings.Index(broken, "        p.\n")], "\n") + 1
+	file := filepath.Join(b.TempDir(), "long.star")
+	for _, test := range []struct {
+		about  engine.About
+		text   string
+		column int
+	}{
+		{engine.AboutCompletions, broken, 11}, {engine.AboutNote, whole, 12}, {engine.AboutOrigin, whole, 9}, {engine.AboutOutline, whole, 1}, {engine.AboutProblems, whole, 1},
+	} {
+		b.Run(string(test.about), func(b *testing.B) {
+			c := engine.NewChecker(realLibrary())
+			for i := range b.N {
+				text := test.text + strings.Repeat("#", i%7) + "\n"
+				a := c.Answer(context.Background(), engine.Question{About: test.about, File: file, Line: at, Column: test.column, Texts: map[string]*string{file: &text}})
+				if test.about == engine.AboutCompletions && len(a.Completions) == 0 || test.about == engine.AboutNote && a.Note == nil {
+					b.Fatalf("%+v", a)
+				}
+			}
+		})
 	}
 }

@@ -111,10 +111,17 @@ func (c *Checker) mentions(m *module, s Step) *reacher {
 	if r := c.walks[key]; r != nil {
 		return r
 	}
-	r := &reacher{Checker: c, home: m, files: c.closure(m), step: s, seen: map[visited]bool{}, called: map[calledFn]bool{}, values: map[starlark.Value]bool{}, fields: c.callableFields(m)}
+	r := c.reacher(m, s)
 	r.function(s.fn, trail{})
 	c.walks[key] = r
 	return r
+}
+
+func (c *Checker) reacher(m *module, s Step) *reacher {
+	return &reacher{
+		Checker: c, home: m, files: c.closure(m), step: s, fields: c.callableFields(m),
+		seen: map[visited]bool{}, called: map[calledFn]bool{}, values: map[starlark.Value]bool{}, dots: map[string]bool{},
+	}
 }
 
 // callableFields are the attributes in which some value may hold a function
@@ -173,8 +180,9 @@ type reacher struct {
 	called  map[calledFn]bool       // functions that were followed; two closures may share their code
 	values  map[starlark.Value]bool // containers that this mention looked into: one may hold itself
 	out     []Reach
-	dynamic bool // it calls what only a run knows
-	shows   bool // it can put a view into the stream
+	dots    map[string]bool // attributes that it calls and that only a run knows
+	dynamic bool            // it calls what only a run knows
+	shows   bool            // it can put a view into the stream
 }
 
 type calledFn struct {
@@ -202,6 +210,10 @@ func (r *reacher) function(fn *starlark.Function, t trail) {
 		return
 	}
 	r.called[calledFn{fn, t.value}] = true
+	if m := r.owner(fn); m != nil && m != r.home {
+		r.borrow(m, fn, t)
+		return
+	}
 	t.via = append(slices.Clone(t.via), fn.Name())
 	for _, m := range r.files {
 		if n := r.page(m).code[fn.Position()]; n != nil {
@@ -220,6 +232,47 @@ func (r *reacher) function(fn *starlark.Function, t trail) {
 			r.mention(v, t)
 		}
 	}
+}
+
+// owner is the file that a function stands in.
+func (r *reacher) owner(fn *starlark.Function) *module {
+	for _, m := range r.files {
+		if r.page(m).code[fn.Position()] != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// borrow takes over what a function of another file comes to. It is walked once
+// for all that load the file: what differs between them is from where it was
+// mentioned, and in which attributes a function that acts may lie.
+func (r *reacher) borrow(m *module, fn *starlark.Function, t trail) {
+	key := calledFn{fn, t.value}
+	lent := r.lent[key]
+	if lent == nil {
+		lent = r.reacher(m, Step{})
+		lent.function(fn, trail{value: t.value})
+		r.lent[key] = lent
+	}
+	for _, e := range lent.out {
+		if e.Pos == "" {
+			e.Pos = position(t.pos) // what it brought along: it is mentioned where the function is
+		}
+		e.Here, e.Via = position(t.here), append(slices.Clone(t.via), e.Via...)
+		r.add(e)
+	}
+	r.dynamic = r.dynamic || lent.dynamic
+	r.shows = r.shows || lent.shows
+	for name := range lent.dots {
+		r.dot(name)
+	}
+}
+
+// dot notes that an attribute is called whose value only a run knows.
+func (r *reacher) dot(name string) {
+	r.dots[name] = true
+	r.dynamic = r.dynamic || r.fields == nil || r.fields[name]
 }
 
 // isLoaded reports whether a variable is a name that a load() brings.
@@ -280,7 +333,7 @@ func (r *reacher) call(m *module, x *syntax.CallExpr, t trail) {
 	if !r.named(m, x.Fn, t, false) {
 		switch fn := unparen(x.Fn).(type) {
 		case *syntax.DotExpr:
-			r.dynamic = r.dynamic || r.fields == nil || r.fields[fn.Name.Name]
+			r.dot(fn.Name.Name)
 		case *syntax.Ident:
 			b, ok := fn.Binding.(*resolve.Binding)
 			r.dynamic = r.dynamic || !ok || b.Scope != resolve.Universal
@@ -411,17 +464,11 @@ func (r *reacher) mention(v starlark.Value, t trail) {
 		if row == nil || row.Effect == Looks {
 			return
 		}
-		pos := position(t.pos)
-		for i := range r.out {
-			if o := &r.out[i]; o.Builtin == row.Name && o.Pos == pos {
-				o.value = o.value || t.value
-				return
-			}
+		e := Reach{Effect: row.Effect, Builtin: row.Name, Here: position(t.here), Via: t.via, value: t.value}
+		if t.pos.IsValid() { // else see borrow
+			e.Pos = position(t.pos)
 		}
-		r.out = append(r.out, Reach{
-			Step: r.step.Name, Effect: row.Effect, Builtin: row.Name, Pos: pos, Here: position(t.here),
-			Via: t.via, Requested: r.step.needs(row.Effect), value: t.value,
-		})
+		r.add(e)
 	case *starlark.Function:
 		r.function(v, t)
 	case *starlarkstruct.Module:
@@ -458,6 +505,18 @@ func (r *reacher) mention(v starlark.Value, t trail) {
 			}
 		}
 	}
+}
+
+// add notes an effect of the step, once for each place that mentions it.
+func (r *reacher) add(e Reach) {
+	for i := range r.out {
+		if o := &r.out[i]; o.Builtin == e.Builtin && o.Pos == e.Pos {
+			o.value = o.value || e.value
+			return
+		}
+	}
+	e.Step, e.Requested = r.step.Name, r.step.needs(e.Effect)
+	r.out = append(r.out, e)
 }
 
 // once reports whether a container is met for the first time.
