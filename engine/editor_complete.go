@@ -35,7 +35,7 @@ func (c *Checker) completions(ctx context.Context, q Question) []Completion {
 	if r == nil {
 		return nil
 	}
-	line, column := q.Line, len([]rune(text[lineStart(text, q.Line):start]))+1
+	line, column := placeOf(text, start)
 	if t.attribute() {
 		return r.completionsOfMember(line, column)
 	}
