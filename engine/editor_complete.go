@@ -2,10 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
-	"io/fs"
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -40,64 +36,6 @@ func (c *Checker) completions(ctx context.Context, q Question) []Completion {
 		return r.completionsOfMember(line, column)
 	}
 	return slices.Concat(r.completionsOfCall(t), r.namesAt(line, column), r.wordCompletions())
-}
-
-// typing is a text with a word that is begun.
-type typing struct {
-	file, text string
-	start, end int
-	around     surroundings
-}
-
-func (t *typing) attribute() bool { return t.start > 0 && t.text[t.start-1] == '.' }
-
-// reading understands the text with something whole in the place of what is
-// begun: as it stands, or with the rest of the line left out and its brackets
-// closed.
-func (t *typing) reading(ctx context.Context, c *Checker) *reading {
-	instead := t.text[t.start:t.end]
-	named := regexp.MustCompile(`^[ \t]*=[^=]`).MatchString(t.text[t.end:])
-	switch {
-	case t.attribute() && instead == "":
-		instead = "_"
-	case !t.attribute() && !named:
-		instead = "0" + strings.Repeat(" ", max(len(instead)-1, 0))
-	}
-	whole := t.text[:t.start] + instead + t.text[t.end:]
-	if parses(whole) {
-		return c.reading(ctx, t.file, whole)
-	}
-	head := t.text[:t.start] + instead
-	line := head[strings.LastIndexByte(head, '\n')+1:]
-	for _, open := range slices.Backward(t.around.open) {
-		if newStatement.MatchString(t.text[open:t.start]) {
-			break // it was left open above, in a line that is to be left out
-		}
-		head += map[byte]string{'(': ")", '[': "]", '{': "}"}[t.text[open]]
-	}
-	rest := ""
-	if n := strings.IndexByte(t.text[t.end:], '\n'); n >= 0 {
-		rest = t.text[t.end+n:]
-	}
-	if blockWord.MatchString(line) {
-		head += ":"
-		if below := lineAt(rest, min(1, len(rest))); indentOf(below) <= indentOf(line) {
-			head += " pass"
-		}
-	}
-	return c.reading(ctx, t.file, head+rest)
-}
-
-var (
-	blockWord    = regexp.MustCompile(`^\s*(if|elif|for)\b`)
-	newStatement = regexp.MustCompile(`\n[ \t]*(def |return\b|pass\b|(if|elif|else|for)\b[^\n]*:[ \t]*\n)`)
-)
-
-func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
-
-func parses(text string) bool {
-	_, err := dialect.Parse("", text, 0)
-	return err == nil
 }
 
 // completionsOfMember are the attributes of what stands before the dot.
@@ -194,7 +132,7 @@ func (r *reading) namesAt(line, column int) []Completion {
 	var out []Completion
 	seen := map[string]bool{}
 	add := func(id *syntax.Ident) {
-		if seen[id.Name] || id.NamePos.Line == int32(line) && id.NamePos.Col == int32(column) {
+		if id.Name == "" || seen[id.Name] || id.NamePos.Line == int32(line) && id.NamePos.Col == int32(column) {
 			return
 		}
 		seen[id.Name] = true
@@ -314,101 +252,4 @@ func (c *Checker) completionOfWord(name string, v starlark.Value) Completion {
 func asBuiltin(v starlark.Value) *starlark.Builtin {
 	b, _ := v.(*starlark.Builtin)
 	return b
-}
-
-var (
-	loadHead  = regexp.MustCompile(`(^|\n)\s*load$`)
-	needsHead = regexp.MustCompile(`\bneeds\s*=\s*$`)
-	firstPath = regexp.MustCompile(`^\s*["']([^"'\n]*)["']\s*,`)
-)
-
-// completionsInString are files and their names within a load(), and effects
-// within needs = [].
-func (c *Checker) completionsInString(ctx context.Context, file, text string, around surroundings) []Completion {
-	if len(around.open) == 0 {
-		return nil
-	}
-	open := around.open[len(around.open)-1]
-	before := text[:open]
-	switch {
-	case text[open] == '[' && needsHead.MatchString(before):
-		var out []Completion
-		for _, e := range effects {
-			out = append(out, Completion{Name: string(e), Kind: "effect", Detail: "the user must grant it"})
-		}
-		return out
-	case text[open] != '(' || !loadHead.MatchString(before):
-		return nil
-	case strings.TrimSpace(text[open+1:around.quote]) == "":
-		return c.loadPaths(file)
-	}
-	m := firstPath.FindStringSubmatch(text[open+1:])
-	place, err := c.place(file)
-	if m == nil || err != nil {
-		return nil
-	}
-	key, err := c.loader.find(moduleKey{place.Root, place.Path}, m[1])
-	if err != nil {
-		return nil
-	}
-	from, err := c.loader.open(ctx, Place{Root: key.root, Path: key.path})
-	if err != nil || from.syntax == nil {
-		return nil
-	}
-	var out []Completion
-	p := c.page(from)
-	for _, name := range from.globals.Keys() {
-		if strings.HasPrefix(name, "_") {
-			continue // load() refuses it
-		}
-		one := Completion{Name: name, Kind: "variable", Detail: m[1]}
-		if def := p.defs[name]; def != nil {
-			one.Kind, one.Detail, one.Doc = "function", strings.TrimPrefix(defText(def), "def "), defDoc(def)
-		}
-		out = append(out, one)
-	}
-	return out
-}
-
-const mostFiles = 500 // that are offered
-
-// loadPaths are the files that a file can load, as it would say them.
-func (c *Checker) loadPaths(file string) []Completion {
-	place, err := c.place(file)
-	if err != nil {
-		return nil
-	}
-	var out []Completion
-	add := func(root *Root, dir, as string) {
-		_ = fs.WalkDir(root.FS, dir, func(name string, e fs.DirEntry, err error) error {
-			rel := strings.TrimPrefix(strings.TrimPrefix(name, dir), "/")
-			switch {
-			case err != nil, e.IsDir() && name != dir && (strings.HasPrefix(e.Name(), ".") || as == "./"):
-				if e != nil && e.IsDir() {
-					return fs.SkipDir
-				}
-				return nil
-			case len(out) >= mostFiles:
-				return fs.SkipAll
-			case e.IsDir() || !strings.HasSuffix(name, ".star") || IsTest(name) || root == place.Root && name == place.Path:
-				return nil
-			}
-			if said := as + rel; !slices.ContainsFunc(out, func(o Completion) bool { return o.Name == said }) {
-				out = append(out, Completion{Name: said, Kind: "file", Detail: root.place(name)})
-			}
-			return nil
-		})
-	}
-	add(place.Root, "lib", "lib/")
-	for i := range c.lib.Roots {
-		switch r := &c.lib.Roots[i]; {
-		case r.Refused != nil:
-		case r.Embedded:
-			add(r, "lib", "lib/")
-		case r.Pack != "":
-			add(r, ".", fmt.Sprintf("@%s//", r.Pack))
-		}
-	}
-	add(place.Root, path.Dir(place.Path), "./")
-	return out
 }

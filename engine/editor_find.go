@@ -173,8 +173,8 @@ func paramIdents(params []syntax.Expr) []*syntax.Ident {
 	return out
 }
 
-// defines is the step's function of which the word is a parameter, where the
-// engine puts a value into it; nil otherwise.
+// inputOf is the step of which the word is a parameter, so that the engine puts
+// a value into it; nil otherwise.
 func (r *reading) inputOf(f *found) *Step {
 	if r.module.declared == nil {
 		return nil

@@ -20,8 +20,8 @@ func (d *door) lspVerb() *cobra.Command {
 		Long: "Speaks the Language Server Protocol on stdin and stdout; an editor starts it. It says what `runbook check` says while a recipe is typed, completes what can stand at the cursor, " +
 			"shows the docs of builtins, fields and functions, goes to definitions, also to those that ship with runbook, and lays files out as `runbook fmt` does.\n\n" +
 			"Recipes are loaded in a confined process, never run. Files that do not end in .star are left alone.",
-		Example: `  runbook lsp                     in the settings of an editor; see the README
-  runbook stubs -o .              for editors that know Python better`,
+		Example: `  runbook lsp          in the settings of an editor
+  runbook stubs -o .   for one that knows Python only`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if isTerminal(d.in) {

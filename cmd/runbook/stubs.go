@@ -17,8 +17,8 @@ func (d *door) stubsVerb() *cobra.Command {
 		Short: "Write typed stubs of all builtins, for editors that know Python",
 		Long: "Prints what a recipe can call, with arguments, types and docs, as stubs of Python. With -o they become the file " + builtins.StubsFile + " of a directory, " +
 			"where pyright and the editors that use it look for words that every file knows.\n\nAn editor that can start a language server is better served by `runbook lsp`.",
-		Example: `  runbook stubs                   to look at
-  runbook stubs -o .              beside the pyproject.toml`,
+		Example: `  runbook stubs        to look at
+  runbook stubs -o .   beside the pyproject.toml`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			text := builtins.Stubs(builtins.Table(builtins.Options{}))

@@ -1,16 +1,13 @@
 package lsp
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,22 +52,6 @@ type server struct {
 	outdated context.CancelFunc            // of the check that runs; nil: none does
 	begun    bool
 	shut     bool
-}
-
-// doc is a file that the editor has open.
-type doc struct {
-	uri     string
-	file    string // absolute
-	version int
-	text    *Text
-	stale   bool // what was said of it is older than its text
-}
-
-// incoming is a message on its way, or why there is none.
-type incoming struct {
-	message
-	ctx context.Context
-	bad *rpcError
 }
 
 // Serve serves one editor until it says exit or goes. Errors: ErrNoShutdown, or
@@ -153,72 +134,11 @@ func editorOf(params json.RawMessage) int {
 	return p.ProcessID
 }
 
-// read puts messages into the queue; a request that is taken back is so at once.
-func (s *server) read(ctx context.Context) {
-	defer close(s.queue)
-	in := bufio.NewReader(s.In)
-	for {
-		body, err := readFrame(in)
-		m := incoming{ctx: ctx}
-		switch {
-		case errors.Is(err, errTooLong):
-			m.bad = &rpcError{codeRequest, err.Error()}
-		case err != nil:
-			return
-		case json.Unmarshal(body, &m.message) != nil:
-			m.message = message{}
-			m.bad = &rpcError{codeParse, "no message in JSON"}
-		case m.Method == "" && m.ID != nil && hasResult(body):
-			continue // an answer: we asked nothing
-		case m.Method == "":
-			m.bad = &rpcError{codeRequest, "a message without a method"}
-		case m.Method == "$/cancelRequest":
-			s.cancel(m.Params)
-			continue
-		}
-		if m.Method == "textDocument/didChange" || m.Method == "exit" {
-			s.mu.Lock()
-			if s.outdated != nil {
-				s.outdated()
-			}
-			s.mu.Unlock()
-		}
-		if m.ID != nil {
-			var cancel context.CancelFunc
-			m.ctx, cancel = context.WithCancel(ctx)
-			s.mu.Lock()
-			s.stopping[string(m.ID)] = cancel
-			s.mu.Unlock()
-		}
-		select {
-		case s.queue <- m:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func hasResult(body []byte) bool {
-	var a map[string]json.RawMessage
-	return json.Unmarshal(body, &a) == nil && (a["result"] != nil || a["error"] != nil)
-}
-
-func (s *server) cancel(params json.RawMessage) {
-	var p struct {
-		ID json.RawMessage `json:"id"`
-	}
-	if json.Unmarshal(params, &p) != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if cancel := s.stopping[string(p.ID)]; cancel != nil {
-		cancel()
-	}
-}
-
 // handle answers one message, whatever becomes of it.
 func (s *server) handle(m incoming) {
+	if m.cancel != nil {
+		defer s.settle(m)
+	}
 	if m.bad != nil {
 		s.refuse(m.ID, m.bad)
 		return
@@ -230,10 +150,6 @@ func (s *server) handle(m incoming) {
 		}
 		return
 	}
-	s.mu.Lock()
-	s.stopping[string(m.ID)]()
-	delete(s.stopping, string(m.ID))
-	s.mu.Unlock()
 	var known *rpcError
 	switch {
 	case err == nil:
@@ -243,6 +159,15 @@ func (s *server) handle(m incoming) {
 	default:
 		s.refuse(m.ID, &rpcError{codeInternal, err.Error()})
 	}
+}
+
+// settle forgets a request that was answered. A second one by the same id, which
+// there should not be, cannot be taken back any more.
+func (s *server) settle(m incoming) {
+	m.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.stopping, string(m.ID))
 }
 
 func (s *server) refuse(id json.RawMessage, e *rpcError) {
@@ -324,101 +249,4 @@ func (s *server) initialize(params json.RawMessage) any {
 	}
 	s.begun = true
 	return initialized(s.Version)
-}
-
-// open, changed and closed keep the texts as the editor has them.
-
-func (s *server) open(_ context.Context, p *docParams) (any, error) {
-	file, ok := fileOf(p.Document.URI)
-	if !ok || !strings.HasSuffix(file, ".star") {
-		return nil, nil // not ours to judge
-	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(file)); err == nil {
-		file = filepath.Join(dir, filepath.Base(file))
-	}
-	s.docs[p.Document.URI] = &doc{uri: p.Document.URI, file: file, version: p.Document.Version, text: NewText(p.Document.Text)}
-	s.staleAll()
-	return nil, nil
-}
-
-func (s *server) changed(_ context.Context, p *docParams) (any, error) {
-	d := s.docs[p.Document.URI]
-	if d == nil {
-		return nil, nil
-	}
-	for _, c := range p.Changes {
-		d.text = d.text.edited(c)
-	}
-	d.version = p.Document.Version
-	s.staleAll()
-	return nil, nil
-}
-
-func (s *server) saved(context.Context, *docParams) (any, error) {
-	s.staleAll()
-	return nil, nil
-}
-
-func (s *server) closed(_ context.Context, p *docParams) (any, error) {
-	d := s.docs[p.Document.URI]
-	if d == nil {
-		return nil, nil
-	}
-	delete(s.docs, p.Document.URI)
-	s.out.write(notification{"2.0", "textDocument/publishDiagnostics", published{URI: d.uri, Diagnostics: []diagnostic{}}})
-	s.staleAll()
-	return nil, nil
-}
-
-// staleAll marks all that is open: one file may load another.
-func (s *server) staleAll() {
-	for _, d := range s.docs {
-		d.stale = true
-	}
-}
-
-// publishNext checks one open file of which nothing current was said; the next
-// message is served before another one is. It reports whether there was one.
-func (s *server) publishNext(ctx context.Context) bool {
-	uris := []string{}
-	for uri, d := range s.docs {
-		if d.stale {
-			uris = append(uris, uri)
-		}
-	}
-	if len(uris) == 0 {
-		return false
-	}
-	d := s.docs[slices.Min(uris)]
-	d.stale = false
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.mu.Lock()
-	s.outdated = cancel
-	s.mu.Unlock()
-	defer func() {
-		if p := recover(); p != nil {
-			fmt.Fprintf(s.Log, "lsp: check %s: internal error: %v\n%s", d.file, p, debug.Stack())
-		}
-	}()
-	found, version := s.diagnose(ctx, d), d.version
-	if ctx.Err() != nil {
-		d.stale = true // the person types on
-		return false
-	}
-	s.out.write(notification{"2.0", "textDocument/publishDiagnostics", published{URI: d.uri, Version: &version, Diagnostics: found}})
-	return true
-}
-
-// fileOf is the path that a URI names; ok is false for what is no file.
-func fileOf(uri string) (file string, ok bool) {
-	u, err := url.Parse(uri)
-	if err != nil || u.Scheme != "file" || u.Path == "" || !filepath.IsAbs(u.Path) || strings.ContainsRune(u.Path, 0) {
-		return "", false
-	}
-	return filepath.Clean(u.Path), true
-}
-
-func uriOf(file string) string {
-	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String()
 }
