@@ -7,10 +7,11 @@ import (
 
 // asyncioTasks reads the tasks of an interpreter that are not over. notes say
 // what could not be read.
-func (p *python) asyncioTasks(interp uint64) (roots []*task, notes []string) {
+func (p *python) asyncioTasks(interp uint64, threads []*thread) (roots []*task, notes []string) {
 	if p.module(interp, "asyncio.tasks") == 0 {
 		return nil, nil
 	}
+	loops := p.asyncioLoops(threads)
 	objects, err := p.asyncioObjects(interp)
 	if err != nil {
 		notes = append(notes, "asyncio: not all of its lists of tasks could be read: "+err.Error())
@@ -25,7 +26,7 @@ func (p *python) asyncioTasks(interp uint64) (roots []*task, notes []string) {
 		t := &task{obj: obj, from: len(p.watched)}
 		t.Library, t.Schedules, t.Ran = "asyncio", -1, -1
 		over := false
-		if err := try(func() { over = p.asyncioTask(t, waiters) }); err != nil {
+		if err := try(func() { over = p.asyncioTask(t, loops, waiters) }); err != nil {
 			notes = append(notes, fmt.Sprintf("asyncio task %s: could not be read: %v", t.Name, err))
 		}
 		t.to = len(p.watched)
@@ -34,12 +35,15 @@ func (p *python) asyncioTasks(interp uint64) (roots []*task, notes []string) {
 			list = append(list, t)
 		}
 	}
+	if p.at.Asyncio == 0 && p.minor >= 14 {
+		notes = append(notes, "asyncio: the file of its module could not be read, which tells where its tasks are")
+	}
 	byName(list)
 	parents := map[*task]*task{}
 	for _, t := range list {
 		var children []*task
 		for _, child := range p.asyncioAwaited(t, waiters[t.obj]) {
-			if c := known[child]; c != nil && parents[c] == nil && !within(t, c, parents) {
+			if c := known[child]; c != nil && parents[c] == nil && !beneath(t, c, parents) {
 				parents[c] = t
 				children = append(children, c)
 			}
@@ -56,9 +60,27 @@ func (p *python) asyncioTasks(interp uint64) (roots []*task, notes []string) {
 	return roots, notes
 }
 
-// within reports whether t is c or somewhere under it: tasks that await each
+// asyncioLoops is the thread of each loop that runs, by the loop: `self` of
+// run_forever.
+func (p *python) asyncioLoops(threads []*thread) map[uint64]int {
+	loops := map[uint64]int{}
+	for _, t := range threads {
+		for _, f := range t.frames {
+			if f.code.of("asyncio/base_events.py") && f.code.method("run_forever") {
+				_ = try(func() {
+					if loop := p.local(f, "self"); loop != 0 {
+						loops[loop] = t.TID
+					}
+				})
+			}
+		}
+	}
+	return loops
+}
+
+// beneath reports whether t is c or somewhere under it: tasks that await each
 // other have no tree.
-func within(t, c *task, parents map[*task]*task) bool {
+func beneath(t, c *task, parents map[*task]*task) bool {
 	for ; t != nil; t = parents[t] {
 		if t == c {
 			return true
@@ -68,16 +90,19 @@ func within(t, c *task, parents map[*task]*task) bool {
 }
 
 // asyncioTask fills in one task; over: it is done.
-func (p *python) asyncioTask(t *task, waiters map[uint64]uint64) (over bool) {
-	var coro, name, waiter uint64
+func (p *python) asyncioTask(t *task, loops map[uint64]int, waiters map[uint64]uint64) (over bool) {
+	var coro, name, waiter, loop uint64
 	if p.typeOf(t.obj).name == "_asyncio.Task" {
 		waiter, coro, name = p.asyncioFields(t.obj)
 		if coro == 0 {
 			return true // task_coro is cleared at the end
 		}
+		loop = p.u64(t.obj + 16) // task_loop, the first field of all futures
 	} else { // the one in Python
 		coro, name, waiter = p.attr(t.obj, "_coro"), p.attr(t.obj, "_name"), p.attr(t.obj, "_fut_waiter")
+		loop = p.attr(t.obj, "_loop")
 	}
+	t.TID = loops[loop]
 	if p.isType(name, "int") {
 		t.Name = fmt.Sprintf("Task-%d", p.int(name))
 	} else {

@@ -1,5 +1,7 @@
 package pystack
 
+import "strings"
+
 // asyncioWait tells what a parked asyncio task waits for: from the future it
 // waits for, and from the frames of asyncio on the way there.
 func (p *python) asyncioWait(t *task, waiter uint64) wait {
@@ -60,6 +62,29 @@ func (p *python) asyncioFrame(f frame, w *wait) bool {
 		if c.method("drain") {
 			w.Kind = "write"
 		}
+	case c.of("asyncio/selector_events.py"):
+		way := map[string]string{"sock_recv": "read", "sock_recv_into": "read", "sock_recvfrom": "read", "sock_recvfrom_into": "read",
+			"sock_accept": "read", "sock_sendall": "write", "sock_sendto": "write", "sock_connect": "write"}
+		sock := p.local(f, "sock")
+		kind := way[c.name[strings.LastIndexByte(c.name, '.')+1:]]
+		if kind == "" || sock == 0 || p.typeOf(sock).name != "socket" {
+			return false
+		}
+		w.Kind, w.FD = kind, int(p.i32(sock+16)) // PySocketSockObject.sock_fd
+	case c.of("asyncio/threads.py"):
+		w.Kind = "thread"
+	case c.of("asyncio/base_subprocess.py"), c.of("asyncio/subprocess.py"):
+		self := p.local(f, "self")
+		if self == 0 {
+			return false
+		}
+		for _, name := range []string{"pid", "_pid"} {
+			if pid := p.attr(self, name); !p.isNone(pid) && p.isType(pid, "int") {
+				w.Kind, w.PID = "process", int(p.int(pid))
+				return true
+			}
+		}
+		return false
 	default:
 		return false
 	}

@@ -124,46 +124,65 @@ func (p *python) slotOf(t *pyType, name string) int64 {
 	return -1
 }
 
-// ofInstance reads from where an instance keeps its attributes: each of 3.11 to
-// 3.13 moved that (Objects/object.c, _PyObject_GetDictPtr and its successors).
+// ofInstance reads an attribute that an instance keeps outside its slots.
 func (p *python) ofInstance(obj uint64, t *pyType, name string) uint64 {
-	shared := func(values uint64) uint64 {
-		for i, e := range p.entriesOf(p.u64(t.addr + p.o.HtCached)) {
-			if e.key != 0 && p.strIs(e.key, name) {
-				return p.u64(p.valuesAt(values) + uint64(i)*8)
-			}
-		}
+	dict, values := p.storeOf(obj, t)
+	if dict != 0 {
+		return p.dictGet(dict, name)
+	}
+	if values == 0 {
 		return 0
 	}
-	own := func(d uint64) uint64 {
-		if d == 0 {
-			return 0
+	for i, e := range p.entriesOf(p.u64(t.addr + p.o.HtCached)) {
+		if e.key != 0 && p.strIs(e.key, name) {
+			return p.u64(values + uint64(i)*8)
 		}
-		return p.dictGet(d, name)
-	}
-	switch managed := t.flags&managedDict != 0; {
-	case p.minor >= 13 && managed:
-		if d := p.u64(obj - 24); d != 0 {
-			return own(d)
-		}
-		if values := obj + t.basic; t.flags&inlineValues != 0 && p.u8(values+3) != 0 {
-			return shared(values)
-		}
-	case p.minor == 12 && managed:
-		d := p.u64(obj - 24)
-		if d&1 != 0 {
-			return shared(d + 1) // the tag is values-1
-		}
-		return own(d)
-	case p.minor == 11 && managed:
-		if values := p.u64(obj - 32); values != 0 {
-			return shared(values)
-		}
-		return own(p.u64(obj - 24))
-	case t.dictAt > 0 && t.dictAt < 1<<16:
-		return own(p.u64(obj + uint64(t.dictAt)))
 	}
 	return 0
+}
+
+// attributes lists the values of all that an instance keeps so.
+func (p *python) attributes(obj uint64) (out []uint64) {
+	t := p.typeOf(obj)
+	dict, values := p.storeOf(obj, t)
+	switch {
+	case dict != 0:
+		for _, e := range p.dict(dict) {
+			if e.key != 0 && e.value != 0 {
+				out = append(out, e.value)
+			}
+		}
+	case values != 0:
+		for i := range p.entriesOf(p.u64(t.addr + p.o.HtCached)) {
+			if v := p.u64(values + uint64(i)*8); v != 0 {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// storeOf is where an instance keeps its attributes, a dict or values under keys
+// that all instances share: each of 3.11 to 3.13 moved that (Objects/object.c,
+// _PyObject_GetDictPtr and its successors). 0, 0: it has none.
+func (p *python) storeOf(obj uint64, t *pyType) (dict, values uint64) {
+	switch managed := t.flags&managedDict != 0; {
+	case p.minor >= 13 && managed:
+		if dict = p.u64(obj - 24); dict == 0 && t.flags&inlineValues != 0 && p.u8(obj+t.basic+3) != 0 {
+			values = p.valuesAt(obj + t.basic)
+		}
+	case p.minor == 12 && managed:
+		if dict = p.u64(obj - 24); dict&1 != 0 { // the tag is values-1
+			dict, values = 0, dict+1
+		}
+	case p.minor == 11 && managed:
+		if values = p.u64(obj - 32); values == 0 {
+			dict = p.u64(obj - 24)
+		}
+	case t.dictAt > 0 && t.dictAt < 1<<16:
+		dict = p.u64(obj + uint64(t.dictAt))
+	}
+	return dict, values
 }
 
 // module is sys.modules[name] of an interpreter; 0 it has not been imported.

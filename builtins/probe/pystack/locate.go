@@ -72,10 +72,9 @@ func locate(maps []mapping, exe string, open opener, m *memory) (place, error) {
 		at.Version = versionIn(path.Base(exe))
 	}
 	if at.minor() >= 14 && at.Asyncio == 0 {
-		for _, x := range maps {
-			if x.off == 0 && strings.HasPrefix(path.Base(x.path), "_asyncio.") {
+		for _, x := range maps { // a module of its own, or built into the interpreter
+			if x.off == 0 && at.Asyncio == 0 && (strings.HasPrefix(path.Base(x.path), "_asyncio.") || x.path == at.File) {
 				at.findAsyncio(x, open, m)
-				break
 			}
 		}
 	}

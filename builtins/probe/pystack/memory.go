@@ -32,8 +32,12 @@ type memory struct {
 	bytes   int
 	reads   int
 	watched []word
-	stop    *atomic.Bool // nobody waits any more
+	read8   map[uint64]*touched // which words of a page were looked at; nil: nobody asks
+	stop    *atomic.Bool        // nobody waits any more
 }
+
+// touched has a bit for each 8 bytes of a page.
+type touched [pageSize / 8 / 64]uint64
 
 type word struct{ addr, value uint64 }
 
@@ -127,6 +131,9 @@ func (m *memory) read(addr uint64, n int) []byte {
 	}
 	base, off := addr&^(pageSize-1), int(addr&(pageSize-1))
 	p := m.page(base)
+	if m.read8 != nil {
+		m.touch(addr, n)
+	}
 	if off+n <= pageSize {
 		return p[off : off+n]
 	}
@@ -137,6 +144,40 @@ func (m *memory) read(addr uint64, n int) []byte {
 		b = append(b, p[:min(pageSize, n-len(b))]...)
 	}
 	return b
+}
+
+// touch notes that n bytes at addr were looked at.
+func (m *memory) touch(addr uint64, n int) {
+	for a := addr &^ 7; a < addr+uint64(n); a += 8 {
+		page := a &^ (pageSize - 1)
+		t := m.read8[page]
+		if t == nil {
+			t = &touched{}
+			m.read8[page] = t
+		}
+		word := a % pageSize / 8
+		t[word/64] |= 1 << (word % 64)
+	}
+}
+
+// looked returns the pages that were looked at, with nothing in them but what
+// was.
+func (m *memory) looked() map[uint64][]byte {
+	out := map[uint64][]byte{}
+	for addr, t := range m.read8 {
+		page := m.pages[addr]
+		if page == nil {
+			continue
+		}
+		kept := make([]byte, pageSize)
+		for word := range uint64(pageSize / 8) {
+			if t[word/64]&(1<<(word%64)) != 0 {
+				copy(kept[word*8:], page[word*8:word*8+8])
+			}
+		}
+		out[addr] = kept
+	}
+	return out
 }
 
 // prefetch brings the pages of all these addresses in with few calls. One that

@@ -131,7 +131,11 @@ func (l *look) read(at []uint64, size int, buf []byte) (int, error) {
 }
 
 func (l *look) fresh() *memory {
-	return &memory{from: l, pages: map[uint64][]byte{}, stop: &l.stop}
+	m := &memory{from: l, pages: map[uint64][]byte{}, stop: &l.stop}
+	if l.Record != nil {
+		m.read8 = map[uint64]*touched{}
+	}
+	return m
 }
 
 func (l *look) live(ctx context.Context) (*Process, error) {
@@ -192,9 +196,10 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 			return nil, err
 		}
 	}
+	told := w.tell(l.pid, proof, moved, l.Locals)
 	if l.Record != nil {
 		l.Record.head = recordingHead{PID: l.pid, Place: w.python.at, Proof: proof}
-		l.Record.pages = w.python.pages
+		l.Record.pages = w.python.looked()
 		for _, t := range w.tasks {
 			if t.Ran >= 0 {
 				if l.Record.head.Ran == nil {
@@ -204,7 +209,7 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 			}
 		}
 	}
-	return w.tell(l.pid, proof, moved, l.Locals), nil
+	return told, nil
 }
 
 func (l *look) locate(ctx context.Context) (place, error) {

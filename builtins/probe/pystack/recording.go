@@ -11,7 +11,10 @@ import (
 )
 
 // Recording is what was read of a process: Read gives the same from it, on any
-// machine. It holds pages of the process's memory, and so may hold secrets.
+// machine. It holds pages of the process's memory, with nothing in them but what
+// was looked at, the rest zero. That is names, files and structures of the
+// interpreter, for the most part; values of variables lie among them all the
+// same, and so may secrets.
 type Recording struct {
 	head  recordingHead
 	pages map[uint64][]byte

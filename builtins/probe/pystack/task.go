@@ -15,7 +15,10 @@ type task struct {
 // wait is a Wait whose owner is still an object.
 type wait struct {
 	Wait
-	owner uint64
+	owner     uint64
+	about     uint64 // the event, or what both ends of a channel share; 0 anything else
+	otherEnd  string // type of the end that could act; "" of an event
+	otherEnds int64  // that are open
 }
 
 func newWait(kind string) wait { return wait{Wait: Wait{Kind: kind, FD: -1, Owner: -1}} }

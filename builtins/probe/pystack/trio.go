@@ -83,6 +83,7 @@ func (p *python) trioTasks(r runner) (root *task, notes []string, err error) {
 		}
 		w := &trioWalk{python: p, runner: r, descriptors: p.trioDescriptors(r.obj), seen: map[uint64]bool{}}
 		root = w.task(init)
+		p.counterparts(w.tasks)
 		notes = w.notes
 	})
 	return root, notes, err
@@ -93,6 +94,7 @@ type trioWalk struct {
 	runner      runner
 	descriptors map[uint64][]wait // by task
 	seen        map[uint64]bool
+	tasks       []*task
 	notes       []string
 }
 
@@ -106,6 +108,7 @@ func (w *trioWalk) task(obj uint64) *task {
 	t := &task{obj: obj, from: len(w.watched)}
 	t.Library, t.Schedules, t.Ran, t.State = "trio", -1, -1, Parked
 	w.seen[obj] = true
+	w.tasks = append(w.tasks, t)
 	if w.runner.thread != nil {
 		t.TID = w.runner.thread.TID
 	}
@@ -125,9 +128,10 @@ func (w *trioWalk) task(obj uint64) *task {
 	w.note(t, "await chain", try(func() {
 		t.chain = w.chain(w.attr(obj, "coro"))
 		if t.State == Parked {
-			t.waits = w.descriptors[obj]
-			if len(t.waits) == 0 {
+			if t.waits = w.descriptors[obj]; len(t.waits) == 0 {
 				t.waits = w.trioWaits(t)
+			} else {
+				w.trioExit(t)
 			}
 		}
 	}))

@@ -7,8 +7,8 @@ import "fmt"
 func (p *python) trioWaits(t *task) []wait {
 	for i := len(t.chain) - 1; i >= 0; i-- {
 		f := t.chain[i].frame
-		if f.code == nil {
-			continue
+		if f.code == nil || i > 0 && sleepsUntil(t.chain[i-1].frame) {
+			continue // sleep_until is sleep_forever with a deadline
 		}
 		var w wait
 		var known bool
@@ -18,6 +18,27 @@ func (p *python) trioWaits(t *task) []wait {
 		}
 	}
 	return nil
+}
+
+func sleepsUntil(f frame) bool {
+	return f.code != nil && f.code.of("trio/_timeouts.py") && f.code.name == "sleep_until"
+}
+
+// trioExit turns the wait for a descriptor that says when a process ends into
+// one for that process.
+func (p *python) trioExit(t *task) {
+	for _, l := range t.chain {
+		if c := l.frame.code; c == nil || !c.of("trio/_subprocess.py") || !c.method("wait") {
+			continue
+		}
+		_ = try(func() {
+			if w, ok := p.trioProcess(l.frame); ok && len(t.waits) == 1 {
+				w.FD = t.waits[0].FD
+				t.waits = []wait{w}
+			}
+		})
+		return
+	}
 }
 
 func (p *python) trioWait(f frame) (wait, bool) {
@@ -64,6 +85,7 @@ func (p *python) trioSync(f frame) (wait, bool) {
 			return newWait("condition"), true
 		}
 		w := newWait("event")
+		w.about = self
 		if n := p.attr(self, "_tasks"); !p.isNone(n) {
 			w.Detail = fmt.Sprintf("%d wait for it", len(p.set(n)))
 		}
@@ -94,24 +116,26 @@ func (p *python) trioSync(f frame) (wait, bool) {
 
 // trioChannel is for memory channels: both ends share a MemoryChannelState.
 func (p *python) trioChannel(f frame) (wait, bool) {
-	kind, others := "", ""
+	w, others := newWait("receive"), "send"
+	w.otherEnd = "MemorySendChannel"
 	switch {
 	case f.code.method("receive"):
-		kind, others = "receive", "send"
 	case f.code.method("send"):
-		kind, others = "send", "receive"
+		w, others = newWait("send"), "receive"
+		w.otherEnd = "MemoryReceiveChannel"
 	default:
 		return wait{}, false
 	}
-	w := newWait(kind)
 	_ = try(func() {
 		state := p.attr(p.local(f, "self"), "_state")
 		if p.isNone(state) {
 			return
 		}
+		w.about = state
 		open := p.attr(state, "open_"+others+"_channels")
 		if !p.isNone(open) && p.isType(open, "int") {
-			w.Detail = fmt.Sprintf("%d %s channels open", p.int(open), others)
+			w.otherEnds = p.int(open)
+			w.Detail = fmt.Sprintf("%d %s channels open", w.otherEnds, others)
 		}
 	})
 	return w, true

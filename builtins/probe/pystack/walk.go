@@ -63,7 +63,7 @@ func walkAs(m *memory, at place) (*walk, error) {
 					roots = append(roots, root)
 				}
 			}
-			tasks, notes := p.asyncioTasks(interp)
+			tasks, notes := p.asyncioTasks(interp, threads)
 			roots = append(roots, tasks...)
 			w.notes = append(w.notes, notes...)
 		}
