@@ -271,3 +271,6 @@ func (b *Bound) given() []string {
 	}
 	return names
 }
+
+// Values are the parameters' values by name, frozen.
+func (b *Bound) Values() starlark.StringDict { return b.values }

@@ -21,6 +21,7 @@ type stepRun struct {
 	step     *Step
 	ctx      context.Context // the step's: run, deadline
 	parent   context.Context // the run's
+	cancel   func()          // ends ctx, when nobody needs it any more
 	deadline time.Duration   // 0 = none
 	undos    *undos
 	granted  map[Effect]bool // by an answer of this step
@@ -59,17 +60,33 @@ func newStepRun(parent context.Context, r *run, s *Step) *stepRun {
 	}
 }
 
-// do calls the function, on a goroutine and a thread of its own, and waits for
-// it: to its end, or to the end of its context and a little longer.
+// do calls the step's function.
 func (s *stepRun) do(inputs []starlark.Tuple) stepResult {
-	ctx, cancel := context.WithCancel(s.parent)
-	defer cancel()
-	if s.deadline > 0 {
-		ctx, cancel = context.WithTimeout(ctx, s.deadline)
-		defer cancel()
-	}
-	s.ctx = ctx
 	s.emit(event.Event{Kind: event.KindStepStarted, StepStarted: &event.StepStarted{Name: s.step.Name, Title: s.step.Title}})
+	value, left, err := s.perform(func(thread *starlark.Thread) (starlark.Value, error) {
+		value, err := starlark.Call(thread, s.step.fn, nil, inputs)
+		if err == nil {
+			value.Freeze() // before anyone else may see it
+		}
+		return value, err
+	})
+	defer s.cancel()
+	if left {
+		return s.putBack(stepResult{status: event.StatusCancelled, reason: s.why(), detail: "it did not heed its end and was left behind", abandoned: true})
+	}
+	return s.putBack(s.judge(value, err))
+}
+
+// perform calls fn on a goroutine and a thread of its own, and waits for it: to
+// its end, or to the end of its context and a little longer; then it is left
+// behind, and nothing that it says is heard any more. The step's context lasts
+// until cancel is called: what a call came to depends on it.
+func (s *stepRun) perform(fn func(*starlark.Thread) (starlark.Value, error)) (value starlark.Value, left bool, err error) {
+	ctx, cancel := context.WithCancel(s.parent)
+	if s.deadline > 0 {
+		ctx, cancel = context.WithTimeout(s.parent, s.deadline)
+	}
+	s.ctx, s.cancel = ctx, cancel
 
 	thread := s.thread()
 	stop := context.AfterFunc(ctx, func() { thread.Cancel(s.why()) })
@@ -88,31 +105,24 @@ func (s *stepRun) do(inputs []starlark.Tuple) stepResult {
 			}
 			done <- r
 		}()
-		value, err := starlark.Call(thread, s.step.fn, nil, inputs)
-		if err == nil {
-			value.Freeze() // before anyone else may see it
-		}
+		value, err := fn(thread)
 		r = returned{value, err}
 	}()
 
-	var out stepResult
 	select {
 	case r := <-done:
-		out = s.judge(r.value, r.err)
+		return r.value, false, r.err
 	case <-ctx.Done():
-		timer := time.NewTimer(s.run.engine.Grace)
-		defer timer.Stop()
-		select {
-		case r := <-done:
-			out = s.judge(r.value, r.err)
-		case <-timer.C:
-			out = stepResult{status: event.StatusCancelled, reason: s.why(), detail: "it did not heed its end and was left behind", abandoned: true}
-		}
 	}
-	if out.abandoned {
-		s.over.Store(true)
+	timer := time.NewTimer(s.run.engine.Grace)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r.value, false, r.err
+	case <-timer.C:
 	}
-	return s.putBack(out)
+	s.over.Store(true)
+	return nil, true, nil
 }
 
 func (s *stepRun) thread() *starlark.Thread {

@@ -49,7 +49,8 @@ func TestImportsRunOneWay(t *testing.T) {
 		"runbook/builtins/probe/...":     {may: []string{"runbook/builtins/probe", "runbook/builtins/probe/world", "golang.org/x/tools/txtar", "github.com/rogpeppe/go-internal/txtar"}},
 		"runbook/recipes":                {},
 		"runbook/cmd/runbook": {may: []string{"runbook/...", "github.com/spf13/...", "golang.org/x/sys/...", "golang.org/x/term",
-			"github.com/pelletier/go-toml/v2", "github.com/charmbracelet/x/ansi", "github.com/aymanbagabas/go-udiff"}},
+			"github.com/pelletier/go-toml/v2", "github.com/charmbracelet/x/ansi", "github.com/aymanbagabas/go-udiff",
+			"go.starlark.net/starlark", "github.com/peterh/liner"}}, // the prompt shows values, and completes their fields
 	}
 	for pkg, imports := range ourImports(t) {
 		r, ok := rules[pkg]

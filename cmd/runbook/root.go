@@ -142,7 +142,7 @@ looks at the machine, names the cause, says what it means and what to do.`,
 	})
 	cmd.AddCommand(
 		d.runVerb(), d.listVerb(), d.docsVerb(), d.newVerb(), d.checkVerb(), d.fmtVerb(), d.lspVerb(), d.stubsVerb(), d.testVerb(), d.captureVerb(), d.stacksVerb(),
-		d.replayVerb(), d.historyVerb(), d.recoverVerb(), d.trustVerb(), d.packVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
+		d.replVerb(), d.replayVerb(), d.historyVerb(), d.recoverVerb(), d.trustVerb(), d.packVerb(), d.demoVerb(), d.doctorVerb(), d.versionVerb(),
 	)
 	cmd.SetHelpCommand(d.helpVerb())
 	cmd.InitDefaultCompletionCmd()

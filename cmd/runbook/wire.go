@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"go.starlark.net/starlark"
+
 	"runbook/builtins"
 	"runbook/builtins/probe"
 	"runbook/builtins/probe/pystack"
@@ -89,6 +91,7 @@ type bench struct {
 	host    *lateHost
 	recipe  *engine.Recipe
 	checker *engine.Checker
+	kept    func(step string, value starlark.Value) // told what each step came to; nil: nobody asks
 }
 
 func newBench(roots []root) *bench {
@@ -211,6 +214,7 @@ func (b *bench) runOn(ctx context.Context, host probe.Host, j job, out event.Sin
 		keep = k.artefact
 	}
 	return e.Run(ctx, engine.Request{
+		Kept:     b.kept,
 		Artefact: keep,
 		Recipe:   b.recipe, Params: j.Params, Rest: j.Rest, Steps: j.Steps, Grants: grants, DryRun: j.DryRun,
 		Sink: out, Tool: j.Tool, Host: host.Clock().Hostname, From: cmp.Or(j.Host.Called, j.Host.From), ID: j.ID,
