@@ -26,7 +26,7 @@ func (d *door) docsVerb() *cobra.Command {
 			"All of it, with the recipes of your own, also becomes a site for a browser, which needs no network, or pages of the manual.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
-  runbook docs tutorial           a first recipe, in a quarter of an hour
+  runbook docs tutorial           a first recipe, tested
   runbook docs builtins           what a recipe can call
   runbook docs testing            how to test one
   runbook docs gotchas            failures met before
