@@ -104,7 +104,7 @@ func TestLiveSmoke(t *testing.T) {
 		{"one that must not come ends it", []string{at("feed.py"), "--expect-not", "datad.kraken", "--timeout", "20s"}, 1,
 			[]string{"fault unexpected", "rule_out left-nothing"}, "must not be"},
 		{"a teardown that hangs", []string{at("stays.py"), "--expect", "datad", "--grace", "1s"}, 1,
-			[]string{"fault sync-blocked", "fault end-hang", "note overdue"}, "sleeps in a synchronous"},
+			[]string{"warn sync-blocked", "fault end-hang", "note overdue"}, "sleeps in a synchronous"},
 		{"one that detaches itself", []string{at("detaches.py")}, 1, []string{"fault daemonised", "note booted"}, "detached itself"},
 		{"somebody else's registry", []string{at("joins.py"), "--expect", "joiner", "--", registry}, 1,
 			[]string{"fault joined", "rule_out left-nothing", "note booted"}, "joined somebody else's registry"},
