@@ -15,10 +15,12 @@ func (p *python) checkLayout(interp uint64) error {
 			why = "sys.modules is no dict"
 			return
 		}
-		if list := p.dict(modules); len(list) == 0 || list[0].key == 0 || p.str(list[0].key) != "sys" {
+		list := p.dict(modules)
+		if len(list) == 0 || list[0].key == 0 || p.str(list[0].key) != "sys" {
 			why = "the first of sys.modules is not sys"
 			return
 		}
+		p.learnHashing(list[0].key, "sys")
 		version := p.global(interp, "sys", "hexversion")
 		if !p.isType(version, "int") {
 			why = "sys.hexversion is no int"

@@ -29,8 +29,8 @@ func (p *python) counterparts(tasks []*task) {
 	inside := map[uint64][]holding{} // of an instance, which many tasks may share
 	for _, t := range tasks {
 		for _, h := range p.holdings(t, wanted, inside) {
-			if !slices.Contains(having[h], t) && !t.waitsFor(h) {
-				having[h] = append(having[h], t)
+			if had := having[h]; !(len(had) > 0 && had[len(had)-1] == t) && !t.waitsFor(h) {
+				having[h] = append(had, t)
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func (p *python) holdings(t *task, wanted map[uint64][]*wait, inside map[uint64]
 		if c == nil || strings.Contains(c.file, "/trio/") {
 			continue
 		}
-		for i := range c.names {
+		for i := range c.variables {
 			_ = try(func() {
 				v := p.variable(l.frame, i)
 				if h, ok := p.holding(v, wanted); ok {

@@ -5,40 +5,53 @@ import "encoding/binary"
 // entry of a dict; value is 0 in a table of keys that instances share (PEP 412).
 type entry struct{ key, value uint64 }
 
-// entriesOf lists a table of keys in the order in which they were put in
-// (Objects/dictobject.c, PyDictKeysObject).
+// keyTable is the keys of a dict: a hash table of indices, and behind it the
+// entries (Objects/dictobject.c, PyDictKeysObject).
+type keyTable struct {
+	slots, width  uint64 // of the hash table, and of each in bytes
+	indices       uint64 // its address
+	n             uint64 // entries, those taken out among them
+	entries, size uint64 // address of the first, bytes of each
+	keyAt         uint64 // where in it the key is; the value is behind it
+}
+
+func (p *python) keyTable(keys uint64) (t keyTable) {
+	t.size, t.keyAt, t.width = 24, 8, 1
+	if p.minor >= 11 {
+		slots, bytes := p.u8(keys+8)&63, p.u8(keys+9)&63
+		t.slots, t.width, t.indices, t.n = 1<<slots, 1<<((bytes-slots)&3), keys+32, p.u64(keys+24)
+		t.entries = t.indices + 1<<bytes
+		if p.u8(keys+10) != 0 { // only strings: no hash beside them
+			t.size, t.keyAt = 16, 0
+		}
+	} else {
+		t.slots, t.indices, t.n = p.u64(keys+8), keys+40, p.u64(keys+32)
+		switch {
+		case t.slots > 0xffffffff:
+			t.width = 8
+		case t.slots > 0xffff:
+			t.width = 4
+		case t.slots > 0xff:
+			t.width = 2
+		}
+		t.entries = t.indices + t.slots*t.width
+	}
+	if t.n > 1<<19 || t.slots == 0 {
+		fail(keys, "a dict of %d in %d", t.n, t.slots)
+	}
+	return t
+}
+
+// entriesOf lists a table of keys in the order in which they were put in.
 func (p *python) entriesOf(keys uint64) []entry {
 	if e, ok := p.keys[keys]; ok {
 		return e
 	}
-	var n, at uint64
-	size, keyAt := uint64(24), uint64(8)
-	if p.minor >= 11 {
-		n, at = p.u64(keys+24), keys+32+1<<(p.u8(keys+9)&63)
-		if p.u8(keys+10) != 0 { // only strings: no hash beside them
-			size, keyAt = 16, 0
-		}
-	} else {
-		slots := p.u64(keys + 8)
-		n = p.u64(keys + 32)
-		width := uint64(1)
-		switch {
-		case slots > 0xffffffff:
-			width = 8
-		case slots > 0xffff:
-			width = 4
-		case slots > 0xff:
-			width = 2
-		}
-		at = keys + 40 + slots*width
-	}
-	if n > 1<<19 {
-		fail(keys, "a dict of %d", n)
-	}
-	b := p.read(at, int(n*size))
-	out := make([]entry, n)
+	t := p.keyTable(keys)
+	b := p.read(t.entries, int(t.n*t.size))
+	out := make([]entry, t.n)
 	for i := range out {
-		one := b[uint64(i)*size+keyAt:]
+		one := b[uint64(i)*t.size+t.keyAt:]
 		out[i] = entry{binary.LittleEndian.Uint64(one), binary.LittleEndian.Uint64(one[8:])}
 	}
 	p.keys[keys] = out
@@ -60,32 +73,25 @@ func (p *python) dict(d uint64) []entry {
 	if values == 0 {
 		return list
 	}
-	at := p.valuesAt(values)
 	out := make([]entry, len(list))
-	for i, e := range list {
-		out[i] = entry{e.key, p.u64(at + uint64(i)*8)}
+	for i, v := range p.words(p.valuesAt(values), len(list)) {
+		out[i] = entry{list[i].key, v}
 	}
 	return out
 }
 
 // dictGet finds what a dict holds under a string; 0 nothing.
 func (p *python) dictGet(d uint64, name string) uint64 {
-	list := p.dict(d)
-	if len(list) > 4 {
-		var at []uint64
-		for _, e := range list {
-			if _, read := p.strs[e.key]; e.key != 0 && e.value != 0 && !read {
-				at = append(at, e.key+p.o.UniLen)
-			}
-		}
-		p.prefetch(at)
+	keys, values := p.u64(d+p.o.DictKeys), p.u64(d+p.o.DictValues)
+	i, ok := p.indexOf(keys, name)
+	switch {
+	case !ok:
+		return 0
+	case values != 0:
+		return p.u64(p.valuesAt(values) + uint64(i)*8)
 	}
-	for _, e := range list {
-		if e.key != 0 && e.value != 0 && p.strIs(e.key, name) {
-			return e.value
-		}
-	}
-	return 0
+	t := p.keyTable(keys)
+	return p.u64(t.entries + uint64(i)*t.size + t.keyAt + 8)
 }
 
 // attr reads an attribute of an instance by its name: from a slot, whose place
@@ -105,7 +111,11 @@ func (p *python) attr(obj uint64, name string) uint64 {
 }
 
 func (p *python) slotOf(t *pyType, name string) int64 {
-	for _, base := range t.mro {
+	mro := p.u64(t.addr + p.o.TpMro)
+	if mro == 0 {
+		return -1
+	}
+	for _, base := range p.tuple(mro) {
 		if p.typeAt(base).flags&heapType == 0 {
 			continue
 		}
@@ -133,10 +143,8 @@ func (p *python) ofInstance(obj uint64, t *pyType, name string) uint64 {
 	if values == 0 {
 		return 0
 	}
-	for i, e := range p.entriesOf(p.u64(t.addr + p.o.HtCached)) {
-		if e.key != 0 && p.strIs(e.key, name) {
-			return p.u64(values + uint64(i)*8)
-		}
+	if i, ok := p.indexOf(p.u64(t.addr+p.o.HtCached), name); ok {
+		return p.u64(values + uint64(i)*8)
 	}
 	return 0
 }

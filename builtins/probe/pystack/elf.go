@@ -13,6 +13,7 @@ import (
 type symbols struct {
 	runtime uint64 // _PyRuntime
 	version uint64 // Py_Version, 3.11+
+	secret  uint64 // _Py_HashSecret
 	asyncio uint64 // the section .AsyncioDebug of _asyncio.so, 3.14+
 }
 
@@ -45,6 +46,8 @@ func symbolsOf(image probe.Image) (s symbols, err error) {
 				s.runtime = symbol.Value
 			case "Py_Version":
 				s.version = symbol.Value
+			case "_Py_HashSecret":
+				s.secret = symbol.Value
 			}
 		}
 		if s.runtime != 0 {

@@ -8,7 +8,7 @@ type code struct {
 	file, name string
 	first      int // line
 	table      []byte
-	names      []string // of its variables
+	variables  []uint64 // their names, as objects
 }
 
 func (p *python) code(at uint64) *code {
@@ -22,17 +22,16 @@ func (p *python) code(at uint64) *code {
 	if p.o.CoQualname != 0 {
 		name = p.o.CoQualname
 	}
+	p.prefetch([]uint64{p.u64(at + p.o.CoFilename), p.u64(at + name), p.u64(at + p.o.CoLines), p.u64(at + p.o.CoVarnames)})
 	x := &code{addr: at, file: p.str(p.u64(at + p.o.CoFilename)), name: p.str(p.u64(at + name)), first: int(p.i32(at + p.o.CoFirst)),
-		table: append([]byte(nil), p.bytesOf(p.u64(at+p.o.CoLines))...)}
+		table: p.bytesOf(p.u64(at + p.o.CoLines))}
 	// Before 3.11 what closures share stands in tuples of its own, and behind the
 	// others in the frame; a parameter among it is in both, and empty here.
 	for _, names := range []uint64{p.o.CoVarnames, p.o.CoCellvars, p.o.CoFreevars} {
 		if names == 0 {
 			continue
 		}
-		for _, s := range p.tuple(p.u64(at + names)) {
-			x.names = append(x.names, p.str(s))
-		}
+		x.variables = append(x.variables, p.tuple(p.u64(at+names))...)
 	}
 	p.codes[at] = x
 	return x
@@ -84,8 +83,8 @@ func (p *python) frame(f uint64) frame {
 
 // local is a variable of a frame; 0 it is not there, or not set.
 func (p *python) local(f frame, name string) uint64 {
-	for i, n := range f.code.names {
-		if n == name {
+	for i, s := range f.code.variables {
+		if p.strIs(s, name) {
 			if v := p.variable(f, i); v != 0 {
 				return v
 			}
@@ -108,10 +107,10 @@ func (p *python) show(f frame, locals bool) Frame {
 	if !locals {
 		return out
 	}
-	for i, name := range f.code.names {
+	for i, name := range f.code.variables {
 		_ = try(func() {
 			if v := p.variable(f, i); v != 0 {
-				out.Locals = append(out.Locals, Local{name, p.typeOf(v).name})
+				out.Locals = append(out.Locals, Local{p.str(name), p.typeOf(v).name})
 			}
 		})
 	}

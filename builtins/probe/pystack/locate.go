@@ -17,6 +17,7 @@ import (
 // place is where a process keeps its Python.
 type place struct {
 	Runtime uint64 // address of _PyRuntime
+	Secret  uint64 `json:",omitempty"` // of _Py_HashSecret; 0 unknown
 	Asyncio uint64 // of .AsyncioDebug; 0 none
 	Version uint32 // PY_VERSION_HEX>>16
 	File    string // the image
@@ -28,9 +29,9 @@ func (p place) minor() int { return int(p.Version & 0xff) }
 
 func (p place) String() string { return fmt.Sprintf("%d.%d", p.Version>>8, p.minor()) }
 
-// locate finds _PyRuntime: in what is named after Python first, then in every
-// file that the process has mapped, for those who embed it. Version is 0 where
-// neither symbols nor names tell it.
+// locate finds _PyRuntime: in what is executed, or called like an interpreter,
+// first; then in every file that the process has mapped, for those who embed it.
+// Version is 0 where neither symbols nor names tell it.
 //
 // Errors: ErrNotPython, ErrUnsupported, and what opening the files gave when
 // that alone may be why nothing was found.
@@ -38,18 +39,19 @@ func locate(maps []mapping, exe string, open opener, m *memory) (place, error) {
 	at := place{Arch: runtime.GOARCH}
 	var denied error
 	var old bool
-	seen := map[string]bool{}
-	for _, byName := range []bool{true, false} {
-		for _, x := range maps {
-			base := path.Base(x.path)
-			if at.Runtime != 0 || x.off != 0 || seen[x.path] || !strings.HasPrefix(x.path, "/") || strings.Contains(base, "python") != byName {
-				continue
+	likely, others := images(maps, exe)
+	for _, turn := range []struct {
+		images []mapping
+		files  bool
+	}{{likely, false}, {likely, true}, {others, false}} {
+		for _, x := range turn.images {
+			if at.Runtime != 0 {
+				break
 			}
-			seen[x.path] = true
-			if strings.Contains(base, "pypy") {
+			if strings.Contains(path.Base(x.path), "pypy") {
 				return place{}, fmt.Errorf("PyPy is %w: its frames are machine code", ErrUnsupported)
 			}
-			switch err := at.find(x, byName || x.path == exe, open, m); {
+			switch err := at.find(x, turn.files, open, m); {
 			case errors.Is(err, errOld):
 				old = true
 			case err != nil:
@@ -81,26 +83,47 @@ func locate(maps []mapping, exe string, open opener, m *memory) (place, error) {
 	return at, nil
 }
 
+// images lists the files that a process has mapped: those that are likely to be
+// an interpreter, which no extension module is, and the others.
+func images(maps []mapping, exe string) (likely, others []mapping) {
+	seen := map[string]bool{}
+	for _, x := range maps {
+		switch {
+		case x.off != 0 || seen[x.path] || !strings.HasPrefix(x.path, "/"):
+			continue
+		case x.path == exe || interpreterName.MatchString(path.Base(x.path)):
+			likely = append(likely, x)
+		default:
+			others = append(others, x)
+		}
+		seen[x.path] = true
+	}
+	return likely, others
+}
+
+var interpreterName = regexp.MustCompile(`^(lib)?(python|pypy)`)
+
 // opener opens the file of a mapping.
 type opener func(x mapping) (probe.Image, error)
 
 // errOld is that of an image which has the Python of C, and no _PyRuntime.
 var errOld = errors.New("no _PyRuntime")
 
-// find looks for _PyRuntime among what an image exports. Of a likely one, and of
-// one that exports Python without it, it asks the file too: for symbols that are
-// not exported, and sections. Errors: errOld, and that of opening the file.
-func (p *place) find(x mapping, likely bool, open opener, m *memory) error {
+// find looks for _PyRuntime among what an image exports. Where file says so, and
+// of an image that exports Python without it, it asks the file too: for symbols
+// that are not exported, and sections. Errors: errOld, and that of opening the
+// file.
+func (p *place) find(x mapping, file bool, open opener, m *memory) error {
 	var img *image
-	var runtime, version uint64
+	var runtime, version, secret uint64
 	exports := false
 	err := try(func() {
 		if img = openImage(m, x.lo); img != nil {
-			runtime, version = img.symbol("_PyRuntime"), img.symbol("Py_Version")
+			runtime, version, secret = img.symbol("_PyRuntime"), img.symbol("Py_Version"), img.symbol("_Py_HashSecret")
 			exports = img.symbol("Py_GetVersion") != 0
 		}
 	})
-	if err != nil || img == nil || runtime == 0 && !likely && !exports && img.hash != 0 {
+	if err != nil || img == nil || runtime == 0 && !file && !exports && img.hash != 0 {
 		return nil // no ELF file, or one of something else
 	}
 	if runtime == 0 {
@@ -118,8 +141,11 @@ func (p *place) find(x mapping, likely bool, open opener, m *memory) error {
 		if s.version != 0 {
 			version = img.bias + s.version
 		}
+		if s.secret != 0 {
+			secret = img.bias + s.secret
+		}
 	}
-	p.Runtime, p.File, p.Version = runtime, x.path, versionIn(path.Base(x.path))
+	p.Runtime, p.Secret, p.File, p.Version = runtime, secret, x.path, versionIn(path.Base(x.path))
 	if version != 0 {
 		_ = try(func() { p.Version = m.u32(version) >> 16 })
 	}

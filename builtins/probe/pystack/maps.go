@@ -16,22 +16,21 @@ type mapping struct {
 func parseMaps(b []byte) []mapping {
 	var out []mapping
 	for line := range bytes.Lines(b) {
-		f := strings.SplitN(string(bytes.TrimSuffix(line, []byte("\n"))), " ", 6)
-		if len(f) < 5 {
-			continue
+		// from-to permissions offset device inode, blanks, path
+		from, rest, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte("-"))
+		to, rest, _ := bytes.Cut(rest, []byte(" "))
+		_, rest, _ = bytes.Cut(rest, []byte(" "))
+		off, rest, _ := bytes.Cut(rest, []byte(" "))
+		_, rest, found := bytes.Cut(rest, []byte(" "))
+		_, name, _ := bytes.Cut(rest, []byte(" "))
+		m := mapping{path: unescapeMaps(string(bytes.TrimLeft(name, " ")))}
+		var err1, err2, err3 error
+		m.lo, err1 = strconv.ParseUint(string(from), 16, 64)
+		m.hi, err2 = strconv.ParseUint(string(to), 16, 64)
+		m.off, err3 = strconv.ParseUint(string(off), 16, 64)
+		if found && err1 == nil && err2 == nil && err3 == nil && m.hi > m.lo {
+			out = append(out, m)
 		}
-		from, to, _ := strings.Cut(f[0], "-")
-		lo, err1 := strconv.ParseUint(from, 16, 64)
-		hi, err2 := strconv.ParseUint(to, 16, 64)
-		off, err3 := strconv.ParseUint(f[2], 16, 64)
-		if err1 != nil || err2 != nil || err3 != nil || hi <= lo {
-			continue
-		}
-		m := mapping{lo: lo, hi: hi, off: off}
-		if len(f) == 6 {
-			m.path = unescapeMaps(strings.TrimLeft(f[5], " "))
-		}
-		out = append(out, m)
 	}
 	return out
 }

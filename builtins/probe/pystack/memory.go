@@ -220,6 +220,20 @@ func (m *memory) i32(a uint64) int32  { return int32(m.u32(a)) }
 func (m *memory) u8(a uint64) byte    { return m.read(a, 1)[0] }
 func (m *memory) i8(a uint64) int8    { return int8(m.u8(a)) }
 
+// words reads n words, one behind the other; where there are none, a need not be
+// an address.
+func (m *memory) words(a uint64, n int) []uint64 {
+	if n == 0 {
+		return nil
+	}
+	b := m.read(a, 8*n)
+	out := make([]uint64, n)
+	for i := range out {
+		out[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+	return out
+}
+
 // link reads a word that the walk goes along, and remembers it for moved.
 func (m *memory) link(a uint64) uint64 {
 	v := m.u64(a)

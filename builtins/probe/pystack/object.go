@@ -18,6 +18,7 @@ type python struct {
 	strs  map[uint64]string
 	keys  map[uint64][]entry
 	none  uint64
+	hash  *hashing // nil: not known
 }
 
 func newPython(m *memory, at place) (*python, error) {
@@ -56,8 +57,7 @@ type pyType struct {
 	name   string // tp_name
 	basic  uint64 // tp_basicsize
 	flags  uint64
-	dictAt int64 // tp_dictoffset
-	mro    []uint64
+	dictAt int64            // tp_dictoffset
 	slots  map[string]int64 // where an instance keeps an attribute; -1 in its dict
 }
 
@@ -86,9 +86,6 @@ func (p *python) typeAt(t uint64) *pyType {
 	}
 	x := &pyType{addr: t, slots: map[string]int64{}, name: p.text(p.u64(t + p.o.TpName)), basic: p.u64(t + p.o.TpBasic),
 		flags: p.u64(t + p.o.TpFlags), dictAt: int64(p.u64(t + p.o.TpDictOff))}
-	if mro := p.u64(t + p.o.TpMro); mro != 0 {
-		x.mro = p.tuple(mro)
-	}
 	p.types[t] = x
 	return x
 }
@@ -167,12 +164,7 @@ func (p *python) tuple(t uint64) []uint64 {
 	if n > 1<<16 {
 		fail(t, "a tuple of %d", n)
 	}
-	b := p.read(t+p.o.TupItems, int(n)*8)
-	out := make([]uint64, n)
-	for i := range out {
-		out[i] = binary.LittleEndian.Uint64(b[8*i:])
-	}
-	return out
+	return p.words(t+p.o.TupItems, int(n))
 }
 
 func (p *python) list(l uint64) []uint64 {
@@ -180,23 +172,23 @@ func (p *python) list(l uint64) []uint64 {
 	if n > 1<<20 {
 		fail(l, "a list of %d", n)
 	}
-	out := make([]uint64, n)
-	for i := range out {
-		out[i] = p.u64(at + uint64(i)*8)
-	}
-	return out
+	return p.words(at, int(n))
 }
+
+// sizeOfSet is how many members a set has.
+func (p *python) sizeOfSet(s uint64) uint64 { return p.link(s + 24) }
 
 // set lists the members of a set, in the order of its table.
 func (p *python) set(s uint64) []uint64 {
-	used, mask, table := p.link(s+24), p.u64(s+32), p.link(s+40)
-	if mask > 1<<20 || used > mask {
+	used, mask, table := p.sizeOfSet(s), p.u64(s+32), p.link(s+40)
+	if mask >= 1<<20 || used > mask {
 		fail(s, "a set of %d in %d", used, mask)
 	}
-	var out []uint64
-	for i := range mask + 1 {
+	out := make([]uint64, 0, used)
+	slots := p.words(table, 2*int(mask+1)) // key and hash
+	for i := 0; i < len(slots); i += 2 {
 		const dummy = ^uint64(0) // hash of what was taken out
-		if key := p.u64(table + i*16); key != 0 && p.u64(table+i*16+8) != dummy {
+		if key := slots[i]; key != 0 && slots[i+1] != dummy {
 			out = append(out, key)
 		}
 	}

@@ -65,7 +65,7 @@ func (p *python) trioWait(f frame) (wait, bool) {
 		if c.method("_nested_child_finished") {
 			w := newWait("nursery")
 			if nursery := p.local(f, "self"); nursery != 0 {
-				w.Detail = fmt.Sprintf("%d children", len(p.set(p.attr(nursery, "_children"))))
+				w.Detail = fmt.Sprintf("%d children", p.sizeOfSet(p.attr(nursery, "_children")))
 			}
 			return w, true
 		}
@@ -87,7 +87,7 @@ func (p *python) trioSync(f frame) (wait, bool) {
 		w := newWait("event")
 		w.about = self
 		if n := p.attr(self, "_tasks"); !p.isNone(n) {
-			w.Detail = fmt.Sprintf("%d wait for it", len(p.set(n)))
+			w.Detail = fmt.Sprintf("%d wait for it", p.sizeOfSet(n))
 		}
 		return w, true
 	case f.code.method("acquire_on_behalf_of"):
