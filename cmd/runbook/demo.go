@@ -69,22 +69,31 @@ func (d *door) demo(name string, r *runFlags, over, save string, keep bool) erro
 	defer stop()
 	tree, err := plantTree(ctx, p, keep)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
-		d.code = codeOfCause(cause) // nothing has begun of which there were something to say
+		fmt.Fprintln(d.err, "interrupted: the planted tree was ended before it stood")
+		d.code = codeOfCause(cause)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	if !keep {
-		defer tree.Close()
+	pid := strconv.Itoa(tree.pids[p.look])
+	if keep {
+		fmt.Fprintf(d.err, "planted, to stay as pid %s: %s\n\n", pid, p.title)
+		defer fmt.Fprintf(d.err, "\nThe tree goes on. Look again:\n    runbook run %s --pid %s\nEnd it:\n    kill %s\n", captureRecipe, pid, pid)
+	} else {
+		fmt.Fprintf(d.err, "planted: %s\n\n", p.title)
+		defer func() {
+			tree.Close()
+			if ctx.Err() != nil {
+				fmt.Fprintln(d.err, "\nThe planted tree was ended.")
+			}
+		}()
 	}
-	fmt.Fprintf(d.err, "planted: %s\n\n", p.title)
 
 	b := newBench([]root{{}})
 	if _, err := b.load(captureRecipe); err != nil {
 		return err
 	}
-	pid := strconv.Itoa(tree.pids[p.look])
 	j := job{
 		ID: newID(), Recipe: captureRecipe, Params: map[string][]string{"pid": {pid}}, Tool: tool(),
 		Host: hostOptions{RefuseAttach: r.refuseAttach},
@@ -98,9 +107,6 @@ func (d *door) demo(name string, r *runFlags, over, save string, keep bool) erro
 	out.finish()
 	if err != nil {
 		return err
-	}
-	if keep {
-		fmt.Fprintf(d.err, "\nThe tree goes on as pid %s. Look again:  runbook run wedged-actor --pid %s\nEnd it:  kill %s\n", pid, pid, pid)
 	}
 	if f.Outcome == event.Interrupted {
 		d.code = engine.ExitCode(f, false)

@@ -279,8 +279,11 @@ func flock(fd int) error {
 
 // startActor executes this very binary as a. ready, life and keep are its
 // descriptors 3 to 5 (keep may be -1); diesWithUs asks the kernel to kill it
-// when the calling thread ends.
-func startActor(a role, ready, life, keep int, diesWithUs, group bool) (pid int, err error) {
+// when the calling thread ends. With session, it and those below it are a session
+// of their own: Ctrl-C would take the tree from under the diagnosis, and a group
+// of our session with a stopped process in it is sent SIGHUP when we end
+// (setpgid(2), orphaned process groups).
+func startActor(a role, ready, life, keep int, diesWithUs, session bool) (pid int, err error) {
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, fmt.Errorf("open /dev/null: %w", err)
@@ -295,7 +298,7 @@ func startActor(a role, ready, life, keep int, diesWithUs, group bool) (pid int,
 		// runtime's own epoll instance.
 		Env:   []string{a.env(), "GOMAXPROCS=1", "GOGC=off", "GOTRACEBACK=none"},
 		Files: files,
-		Sys:   &syscall.SysProcAttr{Setpgid: group}, // else Ctrl-C would take the tree from under the diagnosis
+		Sys:   &syscall.SysProcAttr{Setsid: session},
 	}
 	if diesWithUs {
 		attr.Sys.Pdeathsig = syscall.SIGKILL

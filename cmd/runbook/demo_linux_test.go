@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -21,10 +22,7 @@ import (
 // command line, the state of the main thread, and an interest set armed with
 // EPOLLONESHOT in which the deaf one does not wait for its parent.
 func TestAPlantedActorLooksLikeOne(t *testing.T) {
-	p, err := findScenario("wedged-actor")
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := mustFind(t, "wedged-actor")
 	tree, err := plantTree(context.Background(), p, false)
 	if err != nil {
 		t.Fatal(err)
@@ -116,43 +114,126 @@ func TestADemoIsInterruptedWhileItBoots(t *testing.T) {
 			if got := cmd.ProcessState.ExitCode(); got != code {
 				t.Errorf("exit %d, want %d", got, code)
 			}
-			if strings.Contains(said.String(), "runbook:") {
+			if !signal.Ignored(s) && said.String() != "interrupted: the planted tree was ended before it stood\n" {
 				t.Errorf("it said %q", said.String())
 			}
 		})
 	}
 }
 
-// Whichever way a demonstration ends, and a tree that it left running, no file
-// stays behind.
-func TestADemoLeavesNoFiles(t *testing.T) {
-	temp := t.TempDir()
-	cmd := demo(t, "deadlock", "--keep", "--over", "10ms", "--no-record")
-	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	if err := cmd.Run(); err != nil {
-		t.Errorf("%v: %s", err, said.String())
-	}
-	kept := regexp.MustCompile(`End it:  kill (\d+)`).FindStringSubmatch(said.String())
-	if kept == nil {
-		t.Fatalf("it said %q", said.String())
-	}
-	root, _ := strconv.Atoi(kept[1])
-	below := append(childrenOf(root), root)
-	_ = syscall.Kill(root, syscall.SIGKILL)
-	for _, pid := range below {
-		for deadline := time.Now().Add(10 * time.Second); lives(pid); time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("pid %d outlives its root", pid)
+// A tree that is to be kept is as wedged after the demonstration as in it, the
+// stopped one too; the command that is printed ends all of it, and no file stays
+// behind.
+func TestAKeptTreeStaysWedged(t *testing.T) {
+	for scenario, actors := range map[string]int{"wedged-actor": 4, "sync-blocked": 4, "deadlock": 4, "stopped": 4, "orphan": 1, "healthy": 4} {
+		t.Run(scenario, func(t *testing.T) {
+			t.Parallel()
+			temp := t.TempDir()
+			cmd := demo(t, scenario, "--keep", "--over", "10ms", "--no-record")
+			cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+			var said bytes.Buffer
+			cmd.Stderr = &said
+			if err := cmd.Run(); err != nil {
+				t.Errorf("%v: %s", err, said.String())
 			}
-		}
+			kept := regexp.MustCompile(`(?m)^    runbook (run wedged-actor --pid \d+)\nEnd it:\n    kill (\d+)$`).FindStringSubmatch(said.String())
+			if kept == nil {
+				t.Fatalf("it said %q", said.String())
+			}
+			root, _ := strconv.Atoi(kept[2])
+			tree := []int{root}
+			for i := 0; i < len(tree); i++ {
+				tree = append(tree, childrenOf(tree[i])...)
+			}
+			defer func() {
+				for _, pid := range tree {
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			}()
+			if len(tree) != actors {
+				t.Errorf("pids %v stayed, want %d", tree, actors)
+			}
+
+			again := exec.Command(cmd.Path, append(strings.Fields(kept[1]), "--over", "10ms", "--no-record")...)
+			again.Args[0] = "runbook"
+			text, _ := again.CombinedOutput()
+			if code, want := again.ProcessState.ExitCode(), min(1, len(mustFind(t, scenario).culprit)); code != want {
+				t.Errorf("exit %d, want %d: %s", code, want, text)
+			}
+
+			if err := syscall.Kill(root, syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			for _, pid := range tree {
+				for deadline := time.Now().Add(10 * time.Second); lives(pid); time.Sleep(5 * time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatalf("pid %d outlives its root", pid)
+					}
+				}
+			}
+			if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+		})
 	}
-	if len(below) < 3 {
-		t.Errorf("%v: too small a tree", below)
+}
+
+func mustFind(t *testing.T, scenario string) planted {
+	t.Helper()
+	p, err := findScenario(scenario)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
+	return p
+}
+
+// Ctrl-C while it looks ends the tree, and says so; one that is to be kept stays,
+// with the command that ends it.
+func TestAnInterruptedDemoSaysWhatBecameOfItsTree(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		t.Run(fmt.Sprintf("keep=%v", keep), func(t *testing.T) {
+			t.Parallel()
+			cmd := demo(t, "--over", "1m", "--no-record", fmt.Sprintf("--keep=%v", keep))
+			stderr, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Process.Kill()
+			lines := bufio.NewReader(stderr)
+			if line, err := lines.ReadString('\n'); !strings.HasPrefix(line, "planted") {
+				t.Fatalf("%q, %v", line, err)
+			}
+			tree := actorsOf(t, cmd.Process.Pid)
+			defer func() {
+				for _, pid := range tree {
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			}()
+			if len(tree) != 4 {
+				t.Errorf("pids %v belong to the demo, want 4", tree)
+			}
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			rest, _ := io.ReadAll(lines)
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != 143 {
+				t.Errorf("exit %d, want 143", code)
+			}
+			want := "\nThe planted tree was ended.\n"
+			if keep {
+				want = "\nEnd it:\n    kill "
+			}
+			if !strings.Contains(string(rest), want) {
+				t.Errorf("it said %q, want %q", rest, want)
+			}
+			for _, pid := range tree {
+				if lives(pid) != keep {
+					t.Errorf("pid %d lives: %v, want %v", pid, lives(pid), keep)
+				}
+			}
+		})
 	}
 }
 
