@@ -7,22 +7,30 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// backslash stands for one in code while glamour draws it: glamour takes the
-// backslashes of escapes away a second time, after the parser, and there it
-// does not know code from prose: a pattern copied from the page would be another.
-const backslash = "\uE05C" // for private use; nobody writes it
+// What stands for a character in code while glamour draws it; for private use,
+// nobody writes it.
+const (
+	// backslash: glamour takes the backslashes of escapes away a second time,
+	// after the parser, and there it does not know code from prose: a pattern
+	// copied from the page would be another.
+	backslash = "\uE05C"
+	// space, in a code span: what is to be copied stays in one piece.
+	space = "\uE020"
+)
 
-// literal shields the backslashes of code blocks and code spans.
-func literal(source string) string {
-	if !strings.Contains(source, `\`) {
-		return source
-	}
+var asWritten = strings.NewReplacer(backslash, `\`, space, " ")
+
+// literal shields the code of a text from glamour, and from wrap. lines are those
+// of its code blocks, without the spaces around them.
+func literal(source string) (shielded string, lines map[string]bool) {
 	src := []byte(source)
-	code := make([]bool, len(src))
-	mark := func(segments ...text.Segment) {
+	lines = map[string]bool{}
+	const inBlock, inSpan = 1, 2
+	code := make([]byte, len(src))
+	mark := func(as byte, segments ...text.Segment) {
 		for _, s := range segments {
 			for i := s.Start; i < s.Stop; i++ {
-				code[i] = true
+				code[i] = as
 			}
 		}
 	}
@@ -32,21 +40,27 @@ func literal(source string) string {
 		}
 		switch n.Kind() {
 		case ast.KindCodeBlock, ast.KindFencedCodeBlock:
-			mark(n.Lines().Sliced(0, n.Lines().Len())...)
+			for _, l := range n.Lines().Sliced(0, n.Lines().Len()) {
+				mark(inBlock, l)
+				lines[strings.TrimSpace(string(l.Value(src)))] = true
+			}
 		case ast.KindText:
 			if n.Parent().Kind() == ast.KindCodeSpan {
-				mark(n.(*ast.Text).Segment)
+				mark(inSpan, n.(*ast.Text).Segment)
 			}
 		}
 		return ast.WalkContinue, nil
 	})
 	var out strings.Builder
 	for i, b := range src {
-		if b == '\\' && code[i] {
+		switch {
+		case b == '\\' && code[i] != 0:
 			out.WriteString(backslash)
-		} else {
+		case b == ' ' && code[i] == inSpan:
+			out.WriteString(space)
+		default:
 			out.WriteByte(b)
 		}
 	}
-	return out.String()
+	return out.String(), lines
 }

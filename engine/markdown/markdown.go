@@ -34,9 +34,10 @@ const (
 
 const maxWidth = 120
 
-// Render draws md. No line is wider than o.Width or ends in spaces, the text
-// begins and ends with a line that is not empty, and nothing in md reaches the
-// terminal as a control character. Tables that don't fit become lists.
+// Render draws md. No line is wider than o.Width, but for code, which is there to
+// be copied and stands whole; none ends in spaces, the text begins and ends with a
+// line that is not empty, and nothing in md reaches the terminal as a control
+// character. Tables that don't fit become lists.
 func Render(md string, o Options) (text string, err error) {
 	if o.Width <= 0 {
 		o.Width = 80
@@ -54,16 +55,17 @@ func Render(md string, o Options) (text string, err error) {
 	draw := rendererFor(l).render
 	var out []string
 	for _, part := range split(clean(md)) {
-		s, err := draw(literal(unwrap(part.text)))
+		source, code := literal(unwrap(part.text))
+		s, err := draw(source)
 		if err == nil && part.table != nil && widest(s) > o.Width {
-			s, err = draw(part.table.list())
+			source, code = literal(part.table.list())
+			s, err = draw(source)
 		}
 		if err != nil {
 			return "", fmt.Errorf("render markdown: %w", err)
 		}
-		s = strings.ReplaceAll(s, backslash, `\`)
-		if s = wrap(s, o.Width, l.margin()); s != "" {
-			out = append(out, s)
+		if s = wrap(s, o.Width, l.margin(), code); s != "" {
+			out = append(out, asWritten.Replace(s))
 		}
 	}
 	return strings.Join(out, "\n\n"), nil

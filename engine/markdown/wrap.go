@@ -21,12 +21,13 @@ var (
 )
 
 // wrap breaks what glamour drew into lines of at most width columns, between
-// words, further lines under the text of the first.
-func wrap(s string, width, margin int) string {
+// words, further lines under the text of the first. A line of code and a code span
+// are never broken: half a command is another command.
+func wrap(s string, width, margin int, code map[string]bool) string {
 	var out []string
 	for _, l := range strings.Split(defused(s), "\n") {
 		l = trim(l)
-		if ansi.StringWidth(l) > width {
+		if n := ansi.StringWidth(l); n > width && !(n <= maxCode && code[strings.TrimSpace(asWritten.Replace(sgr.ReplaceAllString(l, "")))]) {
 			out = append(out, hang(l, width, margin)...)
 		} else if l != "" || len(out) > 0 && out[len(out)-1] != "" {
 			out = append(out, l) // never two empty lines in a row
@@ -62,6 +63,10 @@ func trim(l string) string {
 	return l
 }
 
+// maxCode is more columns than anybody copies. A hostile docstring may have a
+// line of a million.
+const maxCode = 10_000
+
 // hang wraps one line. What stands further in than the margin, without a mark,
 // is code: the rest of it goes further in still, so that it is not taken for a
 // command of its own.
@@ -81,7 +86,7 @@ func hang(l string, width, margin int) []string {
 	}
 
 	var lines []string
-	var line, word, space strings.Builder
+	var line, word, blank strings.Builder
 	active, later := "", "" // sequences in force before the word, and after it
 	at, begun := 0, false
 	next := func() {
@@ -89,19 +94,20 @@ func hang(l string, width, margin int) []string {
 		line.Reset()
 		line.WriteString(indent + active)
 		at, begun = ansi.StringWidth(indent), false
-		space.Reset()
+		blank.Reset()
 	}
 	flush := func() {
 		text := word.String()
 		word.Reset()
 		n := ansi.StringWidth(text)
-		if begun && at+space.Len()+n > width {
+		if begun && at+blank.Len()+n > width {
 			next()
 		}
-		line.WriteString(space.String())
-		at += space.Len()
-		space.Reset()
-		for at+n > width && n > 0 { // wider than a line
+		line.WriteString(blank.String())
+		at += blank.Len()
+		blank.Reset()
+		whole := strings.Contains(text, space) && n <= maxCode
+		for at+n > width && n > 0 && !whole { // wider than a line
 			head := ansi.Truncate(text, max(1, width-at), "")
 			head = head[:len(head)-len(trailing.FindString(head))]
 			if head == "" || !strings.HasPrefix(text, head) {
@@ -131,7 +137,7 @@ func hang(l string, width, margin int) []string {
 			}
 		case p[0] == ' ':
 			flush()
-			space.WriteString(p)
+			blank.WriteString(p)
 		default:
 			word.WriteString(p)
 		}

@@ -1,10 +1,7 @@
 package sink
 
 import (
-	"strings"
 	"time"
-
-	"github.com/charmbracelet/x/ansi"
 
 	"runbook/engine/markdown"
 )
@@ -65,7 +62,7 @@ func (p *page) chapters(s *story, t *told) {
 		p.heading(title, head...)
 		if text, err := markdown.Render(c.guidance, markdown.Options{Width: p.width, Color: p.color, ASCII: p.dots == asciiGlyphs.dots}); err == nil && text != "" {
 			p.blank()
-			p.WriteString(p.clip(text))
+			p.WriteString(text)
 			p.WriteByte('\n')
 		}
 		if len(c.calls) > 0 {
@@ -83,15 +80,4 @@ func (p *page) chapters(s *story, t *told) {
 			p.flow(2, 4, text, p.width)
 		}
 	}
-}
-
-// clip keeps the promise of width for lines that glamour drew.
-func (p *page) clip(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		if ansi.StringWidth(l) > p.width {
-			lines[i] = ansi.Truncate(l, p.width, p.dots)
-		}
-	}
-	return strings.Join(lines, "\n")
 }

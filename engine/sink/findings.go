@@ -118,7 +118,7 @@ func (p *page) headline(word span, title []span, f event.Finding) {
 // titled is a title in bold. Its code spans are names rather than commands: a
 // culprit's stands out as it does in the tree, and without colour their marks go.
 func (p *page) titled(title string, verdict ink) []span {
-	spans := codeSpans(title)
+	spans := codeSpans(title, false)
 	for i := range spans {
 		switch s := &spans[i]; {
 		case s.ink == code && (verdict == red || verdict == yellow):

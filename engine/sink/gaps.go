@@ -64,12 +64,15 @@ func (p *page) stepsNotDone(s *story, cutOff bool) {
 		if p.verbose == 0 && backtraced(s, c) {
 			continue
 		}
-		more := plain
-		if in == red {
-			more = dim // a backtrace, where the reason says it all
-		}
 		for _, l := range strings.Split(strings.Trim(detail, "\n"), "\n") {
-			p.verbatim(4, span{l, more})
+			in := plain
+			switch {
+			case status == string(event.StatusFailed):
+				in = dim // a backtrace, where the reason says it all
+			case status == string(event.StatusDenied) && l != "by hand:":
+				in = code
+			}
+			p.verbatim(4, span{l, in})
 		}
 	}
 }
@@ -118,7 +121,8 @@ func backtraced(s *story, c *chapter) bool {
 	return false
 }
 
-// verbatim draws a line as it stands, spaces included, wrapped if it must be.
+// verbatim draws a line as it stands, spaces included. It is wrapped if it must
+// be, unless it is a command.
 func (p *page) verbatim(indent int, l span) {
 	text := strings.TrimRight(l.text, " ")
 	body := span{strings.TrimLeft(text, " "), l.ink}
@@ -126,7 +130,7 @@ func (p *page) verbatim(indent int, l span) {
 		return
 	}
 	indent = min(indent+len(text)-len(body.text), p.width/2)
-	if indent+body.width() <= p.width {
+	if n := body.width(); indent+n <= p.width || copied([]span{body}, n) {
 		p.line(spaces(indent), body)
 		return
 	}
@@ -160,7 +164,7 @@ func (p *page) coverageRows(rows []event.Coverage) {
 		p.flow(0, 2, text, p.measure())
 		switch {
 		case c.remedy != "":
-			p.flow(2, 3+ansi.StringWidth(p.hint), []span{{p.hint + " ", dim}, {c.remedy, code}}, p.measure())
+			p.flow(2, 3+ansi.StringWidth(p.hint), []span{{p.hint + " ", dim}, {c.remedy, code}}, p.width)
 		case c.detail != "" && c.status != "read":
 			p.flow(2, 4, []span{{p.brief(c.detail, 3), dim}}, p.measure())
 		}

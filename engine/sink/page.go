@@ -52,7 +52,8 @@ func widthOf(line []span) int {
 
 func spaces(n int) span { return span{text: strings.Repeat(" ", max(0, n))} }
 
-// page is what is being drawn. No line of it is wider than width.
+// page is what is being drawn. No line of it is wider than width, but for one
+// with a command that is to be copied.
 type page struct {
 	bytes.Buffer
 	width   int
@@ -96,7 +97,7 @@ func (p *page) line(spans ...span) {
 		}
 	}
 	text := b.String()
-	if ansi.StringWidth(text) > p.width {
+	if n := ansi.StringWidth(text); n > p.width && !copied(joined, n) {
 		text = ansi.Truncate(text, p.width, p.dots)
 	}
 	p.WriteString(text)

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -8,8 +9,9 @@ import (
 )
 
 // wrap breaks spans into lines of at most width columns, between words; a word
-// that is wider than a line is broken where it must be. used columns of the
-// first line are taken already.
+// that is wider than a line is broken where it must be, unless it is code: that
+// is there to be copied, and stands whole on a line of its own. used columns of
+// the first line are taken already.
 func wrap(spans []span, width, used int) [][]span {
 	width = max(1, width)
 	var lines [][]span
@@ -28,7 +30,7 @@ func wrap(spans []span, width, used int) [][]span {
 			line = append(line, gap)
 			at++
 		}
-		if at+n > width {
+		if at+n > width && !copied(w, n) {
 			lines, line, at = breakWord(lines, line, at, w, width)
 			empty = false
 			continue
@@ -41,6 +43,16 @@ func wrap(spans []span, width, used int) [][]span {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// maxCommand is more columns than anybody copies: what is wider is broken, and
+// cut, like any text. A hostile process may give itself a title of a million.
+const maxCommand = 10_000
+
+// copied reports whether a line, or a word of it, of so many columns is to be
+// copied as it stands: there is code in it.
+func copied(spans []span, columns int) bool {
+	return columns <= maxCommand && slices.ContainsFunc(spans, func(s span) bool { return s.ink == code })
 }
 
 // words splits at spaces. One word may have several inks: **bold**, then a comma.
@@ -170,18 +182,22 @@ func itemMark(s string) int {
 	return 0
 }
 
-// inline turns code spans and **bold** into inks. Without colour the marks
-// stay: they are then all that tells a command from a word.
+// inline turns code spans and **bold** into inks. A code span is one word to wrap,
+// whatever spaces are in it. Without colour its marks stay: they are then all that
+// tells a command from a word.
 func (p *page) inline(s string) []span {
-	if !p.color {
-		return []span{{strings.ReplaceAll(s, "**", ""), plain}}
+	out := codeSpans(s, !p.color)
+	for i := range out {
+		if out[i].ink == code {
+			out[i].text = strings.ReplaceAll(out[i].text, " ", nbsp)
+		}
 	}
-	return codeSpans(s)
+	return out
 }
 
-// codeSpans takes the marks of code spans and of **bold** away. As in markdown,
-// a name with a backtick in it stands between two.
-func codeSpans(s string) []span {
+// codeSpans takes the marks of **bold** away, and of code spans unless these are
+// kept. As in markdown, a name with a backtick in it stands between two.
+func codeSpans(s string, kept bool) []span {
 	var out []span
 	for s != "" {
 		i := strings.IndexAny(s, "`*")
@@ -204,12 +220,16 @@ func codeSpans(s string) []span {
 			s = s[i+len(mark):]
 			continue
 		}
-		inner := s[i+len(mark):][:end]
-		if len(mark) > 1 && in == code {
+		whole := s[i : i+len(mark)+end+len(mark)]
+		inner := whole[len(mark) : len(mark)+end]
+		switch {
+		case in == code && kept:
+			inner = whole
+		case in == code && len(mark) > 1:
 			inner = strings.TrimSuffix(strings.TrimPrefix(inner, " "), " ")
 		}
 		out = append(out, span{s[:i], plain}, span{inner, in})
-		s = s[i+len(mark)+end+len(mark):]
+		s = s[i+len(whole):]
 	}
 	return append(out, span{s, plain})
 }
@@ -228,9 +248,6 @@ func (p *page) labelled(label span, gutter int, md string) {
 
 func (p *page) beside(label span, gutter int, b block) {
 	right := p.measure()
-	if b.code {
-		right = p.width
-	}
 	lead := spaces(gutter)
 	switch {
 	case p.narrow():
@@ -247,7 +264,7 @@ func (p *page) beside(label span, gutter int, b block) {
 	case label.text != "":
 		lead = span{label.text + strings.Repeat(" ", max(1, gutter-label.width())), label.ink}
 	}
-	if b.code && gutter+b.indent+widthOf(b.spans) <= right {
+	if n := widthOf(b.spans); b.code && (gutter+b.indent+n <= p.width || copied(b.spans, n)) {
 		p.line(append([]span{lead, spaces(b.indent)}, b.spans...)...) // its spaces mean something
 		return
 	}

@@ -95,7 +95,8 @@ func TestProgressLeavesNothingBehind(t *testing.T) {
 }
 
 // screen is what stays on a terminal that was written s: it knows the carriage
-// return and "erase to the right", and it would wrap at its last column.
+// return and "erase to the right", which leaves behind what went beyond the last
+// column.
 func screen(t *testing.T, s string, width int) string {
 	t.Helper()
 	var done strings.Builder
@@ -110,6 +111,9 @@ func screen(t *testing.T, s string, width int) string {
 		s = s[len(string(r)):]
 		switch r {
 		case '\r':
+			if len(line) > width {
+				t.Fatalf("a line of progress of more than %d columns: %q", width, string(line))
+			}
 			at = 0
 		case '\n':
 			done.WriteString(string(line) + "\n")
@@ -118,9 +122,7 @@ func screen(t *testing.T, s string, width int) string {
 			t.Fatalf("an escape sequence that this terminal does not know, before %.20q", s)
 		default:
 			line = append(line[:at], r)
-			if at++; at > width {
-				t.Fatalf("a line of more than %d columns: %q", width, string(line))
-			}
+			at++
 		}
 	}
 	return done.String() + string(line)
