@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -112,6 +113,26 @@ func fit(cols []column, left int) []column {
 		left -= c.width + gap
 	}
 	return cols
+}
+
+// wrapping makes the last of cols, which is the one that matters, as narrow as left
+// columns demand: it wraps. Where too little would be left of it, the first goes.
+// It returns how many were left out at the front, and none where that does not
+// help either.
+func wrapping(cols []column, left int) (from int, out []column) {
+	const useful = 20
+	if room(cols) <= left {
+		return 0, cols
+	}
+	last := len(cols) - 1
+	for from = range min(2, len(cols)) {
+		rest := left - room(cols[from:last]) - gap
+		if c := cols[last]; rest >= min(useful, c.width) && !c.right {
+			c.width = min(rest, c.width)
+			return from, append(slices.Clone(cols[from:last]), c)
+		}
+	}
+	return len(cols), nil
 }
 
 func heads(cols []column) []string {

@@ -50,6 +50,14 @@ func widthOf(line []span) int {
 	return n
 }
 
+func textOf(line []span) string {
+	var b strings.Builder
+	for _, s := range line {
+		b.WriteString(s.text)
+	}
+	return b.String()
+}
+
 func spaces(n int) span { return span{text: strings.Repeat(" ", max(0, n))} }
 
 // page is what is being drawn. No line of it is wider than width, but for one

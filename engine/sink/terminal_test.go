@@ -109,6 +109,14 @@ func TestViews(t *testing.T) {
 		crowd.Nodes = append(crowd.Nodes, node(actor(fmt.Sprintf("worker-%d", i), 1000+i), one.Key()))
 	}
 	crowd.Nodes = append(crowd.Nodes, node(two, one.Key()))
+	deep := event.View{Kind: "tree", Title: "Deep, with long names", Columns: []string{"age", "state", "what"}}
+	for i := range 14 {
+		who, parent := actor(fmt.Sprintf("service_%d.of_the_brokerd_that_feeds_everybody", i), 4_000_000+i), ""
+		if i > 0 {
+			parent = deep.Nodes[i-1].ID
+		}
+		deep.Nodes = append(deep.Nodes, node(who, parent, "3h12m", "sleeping", "sleeps in a synchronous `connect` to 192.0.2.7:443, 45,000 bytes unread on fd 8"))
+	}
 	table := event.View{Kind: "table", Title: "Locks", Columns: []string{"bytes", "holder", "path"}, Nodes: []event.Node{
 		{Label: "flock", Cells: []string{"12", "one (pid 101)", "/var/lib/thing/a lock with a rather long name.lock"}},
 		{Label: "fcntl", Cells: []string{"4,096", "two (pid 102)", "/run/b"}},
@@ -120,7 +128,7 @@ func TestViews(t *testing.T) {
 	}
 	var b builder
 	b.emit(event.Event{RunStarted: &event.RunStarted{Recipe: "views"}})
-	for _, v := range []event.View{ring, forest, crowd, table, {Kind: "graph", Title: "Nobody"}} {
+	for _, v := range []event.View{ring, forest, crowd, deep, table, {Kind: "graph", Title: "Nobody"}} {
 		b.emit(event.Event{Shown: &v})
 	}
 	b.emit(event.Event{Found: &deadlock})
@@ -129,7 +137,7 @@ func TestViews(t *testing.T) {
 	}
 	b.emit(event.Event{Said: &event.Said{Text: "printed by\nthe recipe"}})
 	b.emit(event.Event{RunFinished: &event.RunFinished{Outcome: event.Faults, Finished: b.at}})
-	for _, width := range []int{40, 80} {
+	for _, width := range []int{40, 60, 80, 160} {
 		golden(t, fmt.Sprintf("views.%d.plain", width), draw(t, b.events, sink.TerminalOptions{Width: width, Unicode: true}))
 	}
 }

@@ -1,6 +1,9 @@
 package sink
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/charmbracelet/x/ansi"
 
 	"runbook/engine/event"
@@ -15,14 +18,13 @@ type branch struct {
 }
 
 const (
-	maxDepth  = 40  // rails grow no further
 	maxNested = 500 // what lies deeper is drawn as further roots: a hostile record may be a million deep
 	maxQuiet  = 60  // so many unmarked leaves in a row are drawn
 	quietHead = 20  // of a longer row, so many
 )
 
-// tree draws who is whose child. The culprit stands out; what stays when the
-// page is narrow is the shape, the names and the marks, and cells from the left.
+// tree draws who is whose child. The culprit stands out. Where a page is too
+// narrow for the facts beside the names, they stand under them.
 func (p *page) tree(v event.View, marks map[string]mark) {
 	p.title(v)
 	rows := p.branches(v.Nodes, marks)
@@ -37,7 +39,10 @@ func (p *page) tree(v event.View, marks map[string]mark) {
 	all := columns(v)
 	// Facts come before marks: where there is no room for all of both, a mark
 	// finds its place in its own row, or under it.
-	cols := fit(all, p.width-label)
+	from, cols := wrapping(all, p.width-label)
+	if len(cols) == 0 {
+		label = p.width
+	}
 	aligned := label+room(all)+marked <= p.width
 	if len(v.Columns) > 0 && len(cols) > 0 {
 		p.line(append([]span{spaces(label)}, p.cells(cols, heads(cols), dim)...)...)
@@ -50,22 +55,71 @@ func (p *page) tree(v event.View, marks map[string]mark) {
 		m := marks[r.ID]
 		name := p.label(r.Label, label-ansi.StringWidth(r.lead))
 		pad := label - ansi.StringWidth(r.lead) - ansi.StringWidth(name)
-		row := append([]span{{r.lead, dim}, {name, m.labelInk()}, spaces(pad)}, p.cells(cols, r.Cells, plain)...)
-		if m.text == "" {
-			p.line(row...)
-			continue
-		}
+		first, more := p.facts(cols, r.Cells[min(from, len(r.Cells)):])
+		row := append([]span{{r.lead, dim}, {name, m.labelInk()}, spaces(pad)}, first...)
 		if !aligned {
 			row = trimmed(row)
 		}
-		if widthOf(row)+gap+ansi.StringWidth(m.text) <= p.width {
-			p.line(append(row, spaces(gap), span{m.text, m.ink})...)
-			continue
+		inRow := m.text != "" && len(more) == 0 && (len(cols) > 0 || len(all) == 0) &&
+			widthOf(row)+gap+ansi.StringWidth(m.text) <= p.width
+		if inRow {
+			row = append(row, spaces(gap), span{m.text, m.ink})
 		}
 		p.line(row...)
-		for _, l := range wrap([]span{{m.text, m.ink}}, p.width-ansi.StringWidth(r.cont), 0) {
-			p.line(append([]span{{r.cont, dim}}, l...)...)
+		for _, text := range more {
+			p.line(span{r.cont, dim}, spaces(label+room(cols)-cols[len(cols)-1].width-ansi.StringWidth(r.cont)), span{text, plain})
 		}
+		if len(cols) == 0 {
+			p.under(r, span{p.joined(r.Cells), plain})
+		}
+		if !inRow {
+			p.under(r, span{m.text, m.ink})
+		}
+	}
+}
+
+// maxFact is how many lines one fact of a tree takes, without -v.
+const maxFact = 4
+
+// facts lays the cells of one node beside it: the first line of them, and what
+// more of the last there is.
+func (p *page) facts(cols []column, cells []string) (first []span, more []string) {
+	n := len(cols)
+	if n > 0 && n <= len(cells) && ansi.StringWidth(cells[n-1]) > cols[n-1].width {
+		text := cells[n-1]
+		if p.verbose == 0 {
+			text = p.shorten(text, maxFact*cols[n-1].width)
+		}
+		cells = slices.Clone(cells[:n-1])
+		for i, l := range wrap([]span{{text, plain}}, cols[n-1].width, 0) {
+			if i == 0 {
+				cells = append(cells, textOf(l))
+			} else {
+				more = append(more, textOf(l))
+			}
+		}
+	}
+	return p.cells(cols, cells, plain), more
+}
+
+// joined is all that is known of a node in one text.
+func (p *page) joined(cells []string) string {
+	var out []string
+	for _, c := range cells {
+		if c != "" {
+			out = append(out, c)
+		}
+	}
+	return p.brief(strings.Join(out, " "+p.dot+" "), maxFact)
+}
+
+// under draws a text below a node, past the rails that go on there.
+func (p *page) under(r branch, text span) {
+	if text.text == "" {
+		return
+	}
+	for _, l := range wrap([]span{text}, p.width-ansi.StringWidth(r.cont), 0) {
+		p.line(append([]span{{r.cont, dim}}, l...)...)
 	}
 }
 
@@ -120,7 +174,7 @@ func (p *page) branches(nodes []event.Node, marks map[string]mark) []branch {
 				continue
 			}
 			under := rails + rail
-			if depth >= maxDepth {
+			if depth >= p.width/8 { // rails grow no further: names need the room
 				under = rails
 			}
 			b := branch{Node: n, lead: rails + knot, cont: under + "  "}
