@@ -7,9 +7,12 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"go.starlark.net/starlark"
 
 	"runbook/builtins/probe"
 	"runbook/builtins/probe/pystack"
+	"runbook/engine"
+	"runbook/engine/event"
 )
 
 func (d *door) stacksVerb() *cobra.Command {
@@ -39,18 +42,15 @@ A PID is any process of the tree. Without one, and without --match, all actor tr
 					return usage(fmt.Sprintf("stacks: %q is no pid", a), "a name or command line is for --match")
 				}
 			}
-			j := job{ID: newID(), Recipe: captureRecipe, Params: map[string][]string{}, Tool: tool(), Host: hostOptions{From: from, RefuseAttach: refuseAttach}}
+			j := job{ID: newID(), Recipe: captureRecipe, Steps: []string{treesStep}, Params: map[string][]string{}, Tool: tool(), Host: hostOptions{From: from, RefuseAttach: refuseAttach}}
 			if len(args) > 0 {
 				j.Params["pid"] = args
 			}
 			if match != "" {
 				j.Params["match"] = []string{match}
 			}
-			if from == "" {
-				if !haveLinux {
-					return needsLinux("stacks")
-				}
-				j.Params["over"] = []string{"0s"} // one look finds the trees
+			if from == "" && !haveLinux {
+				return needsLinux("stacks")
 			}
 			return d.stacks(j, asJSON, &l)
 		},
@@ -67,6 +67,9 @@ A PID is any process of the tree. Without one, and without --match, all actor tr
 	return cmd
 }
 
+// treesStep is the step of captureRecipe that finds the trees.
+const treesStep = "trees"
+
 // stacks reads and prints. The trees are those of which wedged-actor would speak.
 func (d *door) stacks(j job, asJSON bool, l *looks) error {
 	b := newBench([]root{{}})
@@ -80,6 +83,12 @@ func (d *door) stacks(j job, asJSON bool, l *looks) error {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	seen := newSubjects()
+	b.kept = func(_ string, trees starlark.Value) {
+		for tree := range starlark.Elements(trees.(starlark.Iterable)) {
+			view := tree.(engine.Viewer).View()
+			_ = seen.Write(event.Event{Shown: &view})
+		}
+	}
 	f, err := b.runOn(ctx, host, j, seen, nil)
 	switch {
 	case err != nil:

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pySpy is the sampling profiler of that name: it stands on no machine of ours
+// by default, so who compares installs it.
+//
+//	python3 -m venv /tmp/spy && /tmp/spy/bin/pip install py-spy
+//	PATH=/tmp/spy/bin:$PATH go test ./cmd/runbook -run PySpy -bench PySpy -benchtime 20x -v
+func pySpy(tb testing.TB) string {
+	tb.Helper()
+	spy, err := exec.LookPath("py-spy")
+	if err != nil {
+		tb.Skip("nothing to compare with: ", err)
+	}
+	return spy
+}
+
+// BenchmarkStacksAgainstPySpy runs `runbook stacks` on a tree of 13, and py-spy on
+// each of these, by turns: ratio is the median over the laps of our time by
+// theirs.
+func BenchmarkStacksAgainstPySpy(b *testing.B) {
+	spy, binary, tree := pySpy(b), builtBinary(b), thirteen(b)
+	var ratios, cpuRatios, program, theirs []float64
+	for b.Loop() {
+		ours, err := timed(b, exec.Command(binary, "stacks", "--json", strconv.Itoa(tree.root)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if got := len(tree.pythons(b, ours.out)); got != 13 {
+			b.Fatalf("we read %d processes", got)
+		}
+		var wall, cpu time.Duration
+		for _, pid := range tree.pids {
+			one, err := timed(b, exec.Command(spy, "dump", "--nonblocking", "--json", "--pid", pid))
+			if err != nil {
+				b.Fatal(err)
+			}
+			wall, cpu = wall+one.wall, cpu+one.cpu
+		}
+		ratios = append(ratios, ours.wall.Seconds()/wall.Seconds())
+		cpuRatios = append(cpuRatios, ours.cpu.Seconds()/cpu.Seconds())
+		program, theirs = append(program, ours.wall.Seconds()*1e3), append(theirs, wall.Seconds()*1e3)
+	}
+	b.ReportMetric(median(ratios), "ratio")
+	b.ReportMetric(median(cpuRatios), "cpu-ratio")
+	b.ReportMetric(median(program), "runbook-ms")
+	b.ReportMetric(median(theirs), "py-spy-ms")
+	b.ReportMetric(0, "ns/op") // of both together: says nothing
+}
+
+// pythons are the processes of a report of `stacks --json` by pid.
+func (o *ours) pythons(tb testing.TB, report string) map[int]stacksProcess {
+	tb.Helper()
+	var r stacksReport
+	if err := json.Unmarshal([]byte(report), &r); err != nil {
+		tb.Fatal(err)
+	}
+	out := map[int]stacksProcess{}
+	for _, t := range r.Trees {
+		for _, p := range t.Processes {
+			if p.Python != "" {
+				out[p.PID] = p
+			}
+		}
+	}
+	return out
+}
+
+// spied is a thread as py-spy prints it.
+type spied struct {
+	TID    int `json:"os_thread_id"`
+	Frames []struct {
+		Name, Filename string
+		Line           int
+	}
+}
+
+// TestStacksShowWhatPySpyShows compares each frame of each thread of a tree of 13.
+func TestStacksShowWhatPySpyShows(t *testing.T) {
+	spy, binary, tree := pySpy(t), builtBinary(t), thirteen(t)
+	ours, err := timed(t, exec.Command(binary, "stacks", "--json", strconv.Itoa(tree.root)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := tree.pythons(t, ours.out)
+	frames := 0
+	for _, pid := range tree.pids {
+		said, err := exec.Command(spy, "dump", "--nonblocking", "--json", "--pid", pid).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var threads []spied
+		if err := json.Unmarshal(said, &threads); err != nil {
+			t.Fatal(err)
+		}
+		n, _ := strconv.Atoi(pid)
+		want, got := map[int][]string{}, map[int][]string{}
+		for _, x := range threads {
+			for _, f := range x.Frames {
+				want[x.TID] = append(want[x.TID], inOneLine(f.Name, f.Filename, f.Line))
+				frames++
+			}
+		}
+		for _, x := range read[n].Threads {
+			for _, f := range x.Frames {
+				got[x.TID] = append(got[x.TID], inOneLine(f.Function, f.File, f.Line))
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("process %s: we say\n%v\npy-spy says\n%v", pid, got, want)
+		}
+	}
+	t.Logf("%d frames compared", frames)
+}
+
+// inOneLine is a frame by what both print of it: the last part of a function's
+// name, as py-spy does not qualify it, and of its file.
+func inOneLine(function, file string, line int) string {
+	return function[strings.LastIndexByte(function, '.')+1:] + " " + filepath.Base(file) + ":" + strconv.Itoa(line)
+}
