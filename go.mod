@@ -29,14 +29,12 @@ require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
 	github.com/alecthomas/chroma/v2 v2.20.0 // indirect
 	github.com/aymanbagabas/go-osc52/v2 v2.0.1 // indirect
-	github.com/aymerick/douceur v0.2.0 // indirect
 	github.com/charmbracelet/colorprofile v0.2.3-0.20250311203215-f60798e515dc // indirect
 	github.com/charmbracelet/lipgloss v1.1.1-0.20250404203927-76690c660834 // indirect
 	github.com/charmbracelet/x/cellbuf v0.0.13 // indirect
 	github.com/charmbracelet/x/exp/slice v0.0.0-20250327172914-2fdc97757edf // indirect
 	github.com/charmbracelet/x/term v0.2.1 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
-	github.com/gorilla/css v1.0.1 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/lucasb-eyer/go-colorful v1.3.0 // indirect
 	github.com/mattn/go-isatty v0.0.20 // indirect
@@ -55,5 +53,9 @@ require (
 
 tool honnef.co/go/tools/cmd/staticcheck
 
-// Glamour's highlighter costs half of every start; see the folder's package comment.
-replace github.com/alecthomas/chroma/v2 => ./engine/markdown/chroma
+// What glamour links and our pages do without took most of every start; see the
+// package comments in the folders.
+replace (
+	github.com/alecthomas/chroma/v2 => ./engine/markdown/chroma
+	github.com/microcosm-cc/bluemonday => ./engine/markdown/bluemonday
+)

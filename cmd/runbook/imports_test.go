@@ -31,7 +31,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"runbook/engine/lsp": {may: []string{"runbook/engine", "runbook/engine/format", "github.com/aymanbagabas/go-udiff"}, stdNot: append(starts, "net", "syscall")},
 		// The formatter is as large as the language, and only fmt and the editor need it.
 		"runbook/engine/format": {may: []string{"github.com/bazelbuild/buildtools/build", "go.starlark.net/..."}, stdNot: append(starts, "os", "net", "syscall")},
-		"runbook/engine/markdown": {may: []string{"github.com/charmbracelet/...", "github.com/yuin/goldmark/...", "github.com/muesli/termenv", "github.com/alecthomas/chroma/v2/..."},
+		"runbook/engine/markdown": {may: []string{"github.com/charmbracelet/...", "github.com/yuin/goldmark/...", "github.com/muesli/termenv", "github.com/alecthomas/chroma/v2/...", "github.com/microcosm-cc/bluemonday"},
 			stdNot: starts},
 		// Pages of markdown in, files out: it knows no recipe, and writes nothing itself.
 		"runbook/engine/site":          {may: []string{"runbook/engine/markdown"}, stdNot: append(starts, "os", "net", "net/http", "syscall")},
