@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,23 +69,23 @@ func LogOrder(paths []string) []LogPart {
 }
 
 var (
-	packed  = regexp.MustCompile(`\.(gz|bz2)$`)
-	aged    = regexp.MustCompile(`^(.+)\.([0-9]{1,4})$`)
-	dated   = regexp.MustCompile(`^(.+?)[.-]([0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2}(?:[-:]?[0-9]{2}){0,2})?)$`)
-	datedIn = regexp.MustCompile(`^(.+?)[.-]([0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2}(?:[-:]?[0-9]{2}){0,2})?)(\.log)$`)
+	packed  = onDemand(`\.(gz|bz2)$`)
+	aged    = onDemand(`^(.+)\.([0-9]{1,4})$`)
+	dated   = onDemand(`^(.+?)[.-]([0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2}(?:[-:]?[0-9]{2}){0,2})?)$`)
+	datedIn = onDemand(`^(.+?)[.-]([0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2}(?:[-:]?[0-9]{2}){0,2})?)(\.log)$`)
 )
 
 // rotation takes the name of a file apart: the log that it is a part of, and its
 // date, or how many rotations ago it was written.
 func rotation(path string) (stream, date string, age int) {
-	name := packed.ReplaceAllString(path, "")
-	if m := datedIn.FindStringSubmatch(name); m != nil {
+	name := packed().ReplaceAllString(path, "")
+	if m := datedIn().FindStringSubmatch(name); m != nil {
 		return m[1] + m[3], m[2], 0
 	}
-	if m := dated.FindStringSubmatch(name); m != nil {
+	if m := dated().FindStringSubmatch(name); m != nil {
 		return m[1], m[2], 0
 	}
-	if m := aged.FindStringSubmatch(name); m != nil {
+	if m := aged().FindStringSubmatch(name); m != nil {
 		n, _ := strconv.Atoi(m[2])
 		return m[1], "", n
 	}

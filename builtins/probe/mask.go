@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -86,12 +85,12 @@ func flagOfSecret(arg string) bool {
 }
 
 var (
-	urlUser     = regexp.MustCompile(`(://[^\s/:@?#'"]*):[^\s/@'"]+@`)
-	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}`)
-	tokenShapes = regexp.MustCompile(`\b(gh[opsu]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}`)
+	urlUser     = onDemand(`(://[^\s/:@?#'"]*):[^\s/@'"]+@`)
+	bearer      = onDemand(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}`)
+	tokenShapes = onDemand(`\b(gh[opsu]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}`)
 	// pairs finds NAME=VALUE, NAME: VALUE, "NAME": "VALUE" and --NAME VALUE in
 	// a text; whether NAME is secret is decided outside.
-	pairs = regexp.MustCompile(`([A-Za-z_-][A-Za-z0-9_.-]*)(["']?(?:=|:[ \t]+|:["'])["']?|[ \t]+)([^\s"'&;,]+)`)
+	pairs = onDemand(`([A-Za-z_-][A-Za-z0-9_.-]*)(["']?(?:=|:[ \t]+|:["'])["']?|[ \t]+)([^\s"'&;,]+)`)
 )
 
 // maskText masks inside a text such as a shell command or a URL. A value ends
@@ -100,13 +99,13 @@ func maskText(text string) string {
 	if !strings.ContainsAny(text, "=:-_ ") {
 		return text
 	}
-	text = urlUser.ReplaceAllString(text, "$1:"+masked+"@")
-	text = bearer.ReplaceAllString(text, "$1 "+masked)
-	text = tokenShapes.ReplaceAllString(text, masked)
+	text = urlUser().ReplaceAllString(text, "$1:"+masked+"@")
+	text = bearer().ReplaceAllString(text, "$1 "+masked)
+	text = tokenShapes().ReplaceAllString(text, masked)
 
 	var out strings.Builder
 	for {
-		m := pairs.FindStringSubmatchIndex(text)
+		m := pairs().FindStringSubmatchIndex(text)
 		if m == nil {
 			out.WriteString(text)
 			return out.String()

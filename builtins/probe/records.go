@@ -214,7 +214,7 @@ func (r *recorder) bare(l *LogLine, h *LogHeader) {
 	case bytes.HasPrefix(text, []byte("Traceback (most recent call last)")):
 		r.inTrace = true
 		return
-	case r.inTrace && traceEnd.Match(text):
+	case r.inTrace && traceEnd().Match(text):
 		return
 	}
 	r.inTrace = false
@@ -239,7 +239,7 @@ func (r *recorder) bare(l *LogLine, h *LogHeader) {
 
 // traceEnd are the lines of a traceback, or of logging's own complaint, that
 // stand at the margin: the exception, and what links two of them.
-var traceEnd = regexp.MustCompile(`^(?:[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Group|Cancelled|Closed\w*|Finished|Iteration|Timeout|Overrun|Eof|EOF|\w*[a-z][A-Z]\w*)\b|[a-z_]\w*(?:\.\w+)+(?::|$)|During handling of|The above exception|Call stack:|Message: |Arguments: )`)
+var traceEnd = onDemand(`^(?:[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Group|Cancelled|Closed\w*|Finished|Iteration|Timeout|Overrun|Eof|EOF|\w*[a-z][A-Z]\w*)\b|[a-z_]\w*(?:\.\w+)+(?::|$)|During handling of|The above exception|Call stack:|Message: |Arguments: )`)
 
 // hash is that of a text without its digits.
 func (r *recorder) hash(text []byte) uint64 {

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.starlark.net/starlark"
@@ -48,24 +49,24 @@ var parts = []string{"world", "snapshot", "repo"}
 
 // Plays reports whether a part of that name stands for something of the machine.
 func Plays(name string) bool {
-	return slices.Contains(parts, name) || slices.ContainsFunc(words, func(w string) bool { return w == name })
+	return slices.Contains(parts, name) || slices.Contains(words(), name)
 }
 
 // Nearest is the name of a part that was probably meant; "" when none is near.
-func Nearest(name string) string { return engine.Nearest(name, slices.Concat(parts, words)) }
+func Nearest(name string) string { return engine.Nearest(name, slices.Concat(parts, words())) }
 
 // unwritten are words that look at what no world has lines for. They find nothing
 // there, unless a part says what.
 var unwritten = []string{"listeners", "uds_files", "shm"}
 
 // words are the names in the table of builtins.
-var words = func() []string {
+var words = sync.OnceValue(func() []string {
 	var names []string
 	for _, b := range builtins.Table(builtins.Options{}) {
 		names = append(names, b.Name)
 	}
 	return names
-}()
+})
 
 // New reads a scene. Errors name the part.
 func New(s Scene) (*Set, error) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	startime "go.starlark.net/lib/time"
@@ -18,13 +19,13 @@ import (
 )
 
 // types are the records that words return, by name.
-var types = func() map[string]engine.Type {
+var types = sync.OnceValue(func() map[string]engine.Type {
 	out := map[string]engine.Type{}
 	for _, t := range builtins.Types() {
 		out[t.Name] = t
 	}
 	return out
-}()
+})
 
 // usual is what a field is where a test does not say, unless it is empty.
 var usual = map[string]map[string]any{
@@ -42,13 +43,13 @@ func typeOf(b *engine.Builtin) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(b.Returns, "list of "), ";")
 	first, _, _ = strings.Cut(first, ",")
 	first, _, _ = strings.Cut(first, " or ")
-	if _, ok := types[first]; ok {
+	if _, ok := types()[first]; ok {
 		return first
 	}
 	return ""
 }
 
-func fieldsOf(typ string) []engine.Field { return types[typ].Fields }
+func fieldsOf(typ string) []engine.Field { return types()[typ].Fields }
 
 func names(fields []engine.Field) []string {
 	out := make([]string, 0, len(fields))
@@ -171,7 +172,7 @@ func valueOf(typ string, v any) (starlark.Value, error) {
 		return starlark.NewList(list), nil
 	}
 	switch m, isObject := v.(map[string]any); {
-	case isObject && types[one].Name != "":
+	case isObject && types()[one].Name != "":
 		return newRecord(one, m)
 	case one == "duration":
 		text, _ := v.(string)

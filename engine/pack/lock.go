@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -63,20 +64,26 @@ func placed(err error) error {
 }
 
 var (
-	names   = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
-	commits = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
-	sums    = regexp.MustCompile(`^h1:[A-Za-z0-9+/]{43}=$`)
+	names   = onDemand(`^[a-z][a-z0-9_-]{0,63}$`)
+	commits = onDemand(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+	sums    = onDemand(`^h1:[A-Za-z0-9+/]{43}=$`)
 )
+
+// onDemand is a regular expression that is compiled when it is first asked for:
+// most runs know no pack.
+func onDemand(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 func (p Pinned) check() error {
 	switch {
-	case !names.MatchString(p.Name):
+	case !names().MatchString(p.Name):
 		return fmt.Errorf("%q is no name of a pack: want small letters, digits, - and _", p.Name)
 	case p.URL == "" || p.URL[0] == '-':
 		return fmt.Errorf("%s: %q is no URL", p.Name, p.URL)
-	case !commits.MatchString(p.Commit):
+	case !commits().MatchString(p.Commit):
 		return fmt.Errorf("%s: %q is no commit", p.Name, p.Commit)
-	case !sums.MatchString(p.Content):
+	case !sums().MatchString(p.Content):
 		return fmt.Errorf("%s: %q is no hash: want h1:…", p.Name, p.Content)
 	}
 	return nil

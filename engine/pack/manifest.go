@@ -43,7 +43,7 @@ func ReadManifest(files fs.FS) (Manifest, error) {
 		return m, fmt.Errorf("%s: it does not say for which version of recipes it was written: api = %d", ManifestFile, API)
 	case m.API > API:
 		return m, fmt.Errorf("%s: it was written for version %d of recipes, and this runbook knows %d: take a newer runbook, or an older pack", ManifestFile, m.API, API)
-	case m.Name != "" && !names.MatchString(m.Name):
+	case m.Name != "" && !names().MatchString(m.Name):
 		return m, fmt.Errorf("%s: %q is no name of a pack: want small letters, digits, - and _", ManifestFile, m.Name)
 	}
 	return m, nil

@@ -30,7 +30,7 @@ func Source(text string) (url, ref string) {
 func NameOf(url string) string {
 	base := strings.ToLower(strings.TrimSuffix(path.Base(strings.TrimRight(strings.ReplaceAll(url, ":", "/"), "/")), ".git"))
 	base = strings.TrimPrefix(base, "runbook-")
-	if !names.MatchString(base) {
+	if !names().MatchString(base) {
 		return ""
 	}
 	return base
