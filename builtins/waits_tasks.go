@@ -2,6 +2,8 @@ package builtins
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"go.starlark.net/starlark"
 
@@ -41,7 +43,7 @@ func (s *sample) edgesOf(t *task, of *pairFact) []*edgeFact {
 	from := func(kind, text string) *edgeFact {
 		return &edgeFact{Edge: probe.Edge{Waiter: of.process.it.ID, Kind: kind, FD: -1, Bytes: -1, Loop: true, Text: text}, waiter: of.process, at: t.at}
 	}
-	in := from("task", fmt.Sprintf("%s in %s", t.it.State, t.it.frames[len(t.it.frames)-1].it.where()))
+	in := from("task", fmt.Sprintf("%s in %s", t.it.State, t.it.inner().it.where()))
 	in.Certain, in.holder, in.holderTask = true, of.process, t
 	in.Holder = of.process.it.ID
 	edges := []*edgeFact{in}
@@ -61,6 +63,17 @@ func (s *sample) edgesOf(t *task, of *pairFact) []*edgeFact {
 		edges = append(edges, e)
 	}
 	return edges
+}
+
+// inner is the innermost frame that is not of the library which runs the task: how
+// that parks is the same for all.
+func (t *taskFact) inner() *record[frameFact] {
+	for _, f := range slices.Backward(t.frames) {
+		if !strings.Contains(f.it.File, "/"+t.Library+"/") {
+			return f
+		}
+	}
+	return t.frames[len(t.frames)-1]
 }
 
 // leadsTo follows the descriptor of e to its other end.

@@ -14,11 +14,11 @@ import (
 // wait. But for a channel with one other end, which one task has: nobody else can
 // act on it but who got it from there.
 func (p *python) counterparts(tasks []*task) {
-	wanted := map[uint64][]*wait{}
+	wanted := map[uint64]bool{}
 	for _, t := range tasks {
-		for i := range t.waits {
-			if w := &t.waits[i]; w.about != 0 {
-				wanted[w.about] = append(wanted[w.about], w)
+		for _, w := range t.waits {
+			if w.about != 0 {
+				wanted[w.about] = true
 			}
 		}
 	}
@@ -34,15 +34,28 @@ func (p *python) counterparts(tasks []*task) {
 			}
 		}
 	}
-	for about, waits := range wanted {
-		for _, w := range waits {
-			had := having[holding{about, w.otherEnd}]
+	for _, t := range tasks {
+		for i := range t.waits {
+			w := &t.waits[i]
+			if w.about == 0 {
+				continue
+			}
+			had := butFor(t, having[holding{w.about, w.otherEnd}])
 			if len(had) == 1 && w.otherEnds == 1 {
 				w.owner = had[0].obj
 			}
 			w.say(hadBy(had))
 		}
 	}
+}
+
+// butFor leaves out the task that waits: as long as it does, it is of no use to
+// itself that it has both ends. Where nobody else has it, that is the news.
+func butFor(t *task, had []*task) []*task {
+	if others := slices.DeleteFunc(slices.Clone(had), func(o *task) bool { return o == t }); len(others) > 0 {
+		return others
+	}
+	return had
 }
 
 // holding is an object that a task has at hand: an event, or an end of a channel.
@@ -83,7 +96,7 @@ func (w *wait) say(what string) {
 
 // holdings lists what of the wanted things the frames of a task have at hand;
 // those of trio itself hold them on behalf of who waits.
-func (p *python) holdings(t *task, wanted map[uint64][]*wait, inside map[uint64][]holding) (out []holding) {
+func (p *python) holdings(t *task, wanted map[uint64]bool, inside map[uint64][]holding) (out []holding) {
 	for _, l := range t.chain {
 		c := l.frame.code
 		if c == nil || strings.Contains(c.file, "/trio/") {
@@ -112,7 +125,7 @@ func (p *python) holdings(t *task, wanted map[uint64][]*wait, inside map[uint64]
 }
 
 // within lists what of the wanted things an instance has in its attributes.
-func (p *python) within(obj uint64, wanted map[uint64][]*wait) (out []holding) {
+func (p *python) within(obj uint64, wanted map[uint64]bool) (out []holding) {
 	const most = 64 // attributes: more are data
 	_ = try(func() {
 		list := p.attributes(obj)
@@ -129,17 +142,17 @@ func (p *python) within(obj uint64, wanted map[uint64][]*wait) (out []holding) {
 
 // holding reports whether an object is a wanted event, or an open end of a wanted
 // channel.
-func (p *python) holding(v uint64, wanted map[uint64][]*wait) (holding, bool) {
+func (p *python) holding(v uint64, wanted map[uint64]bool) (holding, bool) {
 	if v == 0 {
 		return holding{}, false
 	}
-	if wanted[v] != nil {
+	if wanted[v] {
 		return holding{obj: v}, true
 	}
 	switch end := p.typeOf(v).name; end {
 	case "MemorySendChannel", "MemoryReceiveChannel":
 		state := p.attr(v, "_state")
-		return holding{state, end}, wanted[state] != nil && !p.isTrue(p.attr(v, "_closed"))
+		return holding{state, end}, wanted[state] && !p.isTrue(p.attr(v, "_closed"))
 	}
 	return holding{}, false
 }

@@ -68,8 +68,8 @@ async def nest():
         await trio.sleep_forever()
 
 
-async def opened():
-    while not os.path.exists(os.path.join(LIVE, "opened")):
+async def opened(mark="opened"):
+    while not os.path.exists(os.path.join(LIVE, mark)):
         await trio.sleep(0.02)
     await trio.sleep(0.1)  # from the mark to the call that blocks
 
