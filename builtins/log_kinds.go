@@ -112,8 +112,29 @@ var laneKind = &kind[*probe.Lane]{
 		{name: "stretches", typ: "list of stretch", doc: "in the order of the log; the 64 longest", get: func(n *probe.Lane) starlark.Value {
 			return listOf(n.Stretches, func(s probe.Stretch) starlark.Value { return newRecord(stretchKind, s, "", time.Time{}) })
 		}},
+		{name: "backlogs", typ: "list of backlog", doc: "one for each floor above which queries were ever open", get: func(n *probe.Lane) starlark.Value {
+			return listOf(n.Backlogs, func(b probe.Backlog) starlark.Value { return newRecord(backlogKind, b, "", time.Time{}) })
+		}},
+		{name: "quiet_since", typ: "int", doc: "queries after the last one that was given up before which none was open: its reply was dropped, or never came", get: func(n *probe.Lane) starlark.Value { return integer(n.QuietSince) }},
 		{name: "stretch_count", typ: "int", doc: "of all", get: func(n *probe.Lane) starlark.Value { return integer(n.StretchCount) }},
 		{name: "first", typ: "logline", doc: "its first line", aside: true, get: func(n *probe.Lane) starlark.Value { return newLogLine(n.First) }},
+	},
+}
+
+var backlogKind = &kind[probe.Backlog]{
+	name: "backlog",
+	doc:  "The longest run of queries before each of which more than `floor` earlier ones had their answer still to come: it came before 16 more were asked.",
+	text: func(b probe.Backlog) string { return fmt.Sprintf("%d from #%d above %d", b.Queries, b.From, b.Floor) },
+	fields: []field[probe.Backlog]{
+		{name: "floor", typ: "int", doc: "0: at least one was open before each", get: func(b probe.Backlog) starlark.Value { return integer(b.Floor) }},
+		{name: "begin", typ: "int", doc: "number of its first query", get: func(b probe.Backlog) starlark.Value { return integer(b.From) }},
+		{name: "queries", typ: "int", doc: "in it", get: func(b probe.Backlog) starlark.Value { return integer(b.Queries) }},
+		{name: "quiet", typ: "int", doc: "queries of the lane before which no more than `floor` were open, and of the last 4 none without an answer", get: func(b probe.Backlog) starlark.Value { return integer(b.Quiet) }},
+		{name: "usual", typ: "int", doc: "queries in the longest of the other runs", get: func(b probe.Backlog) starlark.Value { return integer(b.Usual) }},
+		{name: "busy", typ: "int", doc: "queries in all other runs", get: func(b probe.Backlog) starlark.Value { return integer(b.Busy) }},
+		{name: "left", typ: "bool", doc: "when it ended, or the log, a query that was not given up had no answer: it was not worked off", get: func(b probe.Backlog) starlark.Value { return truth(b.Left) }},
+		{name: "owner", typ: "request", doc: "one that was open at the first query", get: func(b probe.Backlog) starlark.Value { return newRequest(b.Owner) }},
+		{name: "answer", typ: "logline", doc: "what it was answered by", get: func(b probe.Backlog) starlark.Value { return newLogLine(b.Answer) }},
 	},
 }
 

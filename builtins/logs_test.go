@@ -29,6 +29,7 @@ func logSamples() map[string][]starlark.Value {
 		"exchange":    {newRecord(exchangeKind, probe.Exchange{Files: files, Lanes: []*probe.Lane{lane}, Also: []probe.LogHits{hits}}, "", time.Time{}), newRecord(exchangeKind, probe.Exchange{}, "", time.Time{})},
 		"lane":        {newRecord(laneKind, lane, "", time.Time{}), newRecord(laneKind, &probe.Lane{}, "", time.Time{})},
 		"stretch":     {newRecord(stretchKind, stretch, "", time.Time{}), newRecord(stretchKind, probe.Stretch{}, "", time.Time{})},
+		"backlog":     {newRecord(backlogKind, probe.Backlog{From: 4, Queries: 9, Quiet: 2, Usual: 1, Busy: 1, Left: true, Owner: request, Answer: line}, "", time.Time{}), newRecord(backlogKind, probe.Backlog{}, "", time.Time{})},
 		"mismatch":    {newRecord(mismatchKind, wrong, "", time.Time{}), newRecord(mismatchKind, probe.Mismatch{}, "", time.Time{})},
 		"request":     {newRequest(request), newRequest(probe.Request{})},
 		"learning":    {newRecord(learningKind, probe.Learning{Files: files, Pairs: []probe.Learnt{learnt}}, "", time.Time{}), newRecord(learningKind, probe.Learning{}, "", time.Time{})},

@@ -19,7 +19,7 @@ func Types() []Described {
 		loggingAuditKind.describe(), loggingChainKind.describe(), loggerKind.describe(), loggingHandlerKind.describe(), loggingLevelKind.describe(), loggingHitKind.describe(), pythonFailureKind.describe(),
 		repoKind.describe(), submoduleKind.describe(), commitKind.describe(), patchKind.describe(),
 		guardedKind.describe(), bootedKind.describe(), dialledKind.describe(), bareKind.describe(), wireKind.describe(),
-		logLineKind.describe(), logFileKind.describe(), logHitsKind.describe(), logScanKind.describe(), exchangeKind.describe(), laneKind.describe(), stretchKind.describe(), mismatchKind.describe(), requestKind.describe(), learningKind.describe(), learntKind.describe(), logRecordsKind.describe(), recordGroupKind.describe(),
+		logLineKind.describe(), logFileKind.describe(), logHitsKind.describe(), logScanKind.describe(), exchangeKind.describe(), laneKind.describe(), stretchKind.describe(), backlogKind.describe(), mismatchKind.describe(), requestKind.describe(), learningKind.describe(), learntKind.describe(), logRecordsKind.describe(), recordGroupKind.describe(),
 		sourcesKind.describe(), scopeKind.describe(), scopeCallKind.describe(), roundTripKind.describe(), spotKind.describe(), unreadKind.describe(),
 		intervalKind.describe(), comparisonKind.describe(), searchKind.describe(),
 	}

@@ -61,6 +61,8 @@ type Lane struct {
 	Keys         int // different keys, counted up to 8
 	Stretches    []Stretch
 	StretchCount int // of which the longest are kept
+	Backlogs     []Backlog
+	QuietSince   int // queries after the last one given up before which none was open
 	First, Last  LogMark
 
 	folded []byte // the name, in small letters
@@ -69,6 +71,8 @@ type Lane struct {
 	last   []byte
 	keys   [8][]byte
 	cur    *stretch
+	floors [backlogFloors]floor
+	given  int // number of the latest query that was given up
 }
 
 // Stretch is a run of responses with one shift.

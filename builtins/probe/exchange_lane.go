@@ -41,10 +41,11 @@ func (n *Lane) query(l *LogLine, key, id []byte) {
 	if p := n.at(n.Queries); p != nil && n.since == 0 && !p.isGiven && !p.answered {
 		n.Overlaps++
 	}
+	n.settle(n.Queries - backlogWindow)
 	n.Queries++
 	n.since = 0
 	p := n.at(n.Queries)
-	p.number, p.isGiven, p.answered = n.Queries, false, false
+	p.number, p.isGiven, p.answered, p.came, p.open = n.Queries, false, false, 0, 0
 	p.key = append(p.key[:0], key[:min(len(key), maxKey)]...)
 	p.id = append(p.id[:0], id[:min(len(id), maxKey)]...)
 	p.mark.set(l)
@@ -58,6 +59,7 @@ func (n *Lane) giveUp(p *request, l *LogLine) {
 	p.isGiven = true
 	p.gaveUp.set(l)
 	n.GivenUp++
+	n.given, n.QuietSince = p.number, 0
 	n.last = append(n.last[:0], l.Text...)
 }
 
@@ -108,6 +110,9 @@ func (n *Lane) response(l *LogLine, key, id []byte, keyed bool, text []byte) {
 	}
 	if telling {
 		n.Telling++
+	}
+	if q := n.owner(p, mask); q != nil {
+		n.came(q, l)
 	}
 	n.take(l, p, mask, extra, key)
 }

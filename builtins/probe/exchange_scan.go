@@ -15,7 +15,10 @@ type request struct {
 	mark     mark
 	gaveUp   mark
 	isGiven  bool
-	answered bool
+	answered bool // by what came next, or by its own answer
+	came     int  // number of the latest query when its own answer came; 0: it did not
+	answer   mark
+	open     int // queries before it that were answered only after it was asked
 }
 
 type mark struct {
@@ -27,6 +30,11 @@ type mark struct {
 func (m *mark) set(l *LogLine) {
 	m.path, m.line = l.Path, l.Number
 	m.text = append(m.text[:0], l.Text[:min(len(l.Text), maxKept)]...)
+}
+
+func (m *mark) take(from *mark) {
+	m.path, m.line = from.path, from.line
+	m.text = append(m.text[:0], from.text...)
 }
 
 func (m *mark) keep() LogMark {
@@ -42,6 +50,16 @@ func keepLine(l *LogLine) LogMark {
 
 func legible(b []byte) string {
 	return Clean(bytes.ReplaceAll(bytes.TrimSpace(b), []byte{'\t'}, []byte{' '}))
+}
+
+// take copies a query out of the ring, buffer by buffer.
+func (r *request) take(from *request) {
+	r.number, r.isGiven = from.number, from.isGiven
+	r.key = append(r.key[:0], from.key...)
+	r.id = append(r.id[:0], from.id...)
+	r.mark.take(&from.mark)
+	r.gaveUp.take(&from.gaveUp)
+	r.answer.take(&from.answer)
 }
 
 func (r *request) keep() Request {
@@ -121,7 +139,7 @@ func (l *Logs) Exchanges(ctx context.Context, q ExchangeQuery) (Exchange, error)
 	}
 	files, err := l.Read(ctx, q.Paths, newLogNet(append([]*regexp.Regexp{q.Query, q.Response, q.GiveUp}, q.Also...)), x.line)
 	for _, lane := range x.order {
-		lane.close()
+		lane.end()
 		slices.SortFunc(lane.Stretches, func(a, b Stretch) int { return a.From - b.From })
 	}
 	return Exchange{files, x.order, x.hits}, err
