@@ -136,7 +136,7 @@ func (g *Git) workTree(ctx context.Context, env []string) (string, error) {
 		}
 		_, err := g.file(f.Path)
 		switch {
-		case f.Mode == modeGitlink || !look[f.Path] && !f.hidden():
+		case f.Mode == modeGitlink || err == nil && !look[f.Path] && !f.hidden():
 		case err == nil:
 			here = append(here, f.Path)
 		case f.Flag == 'S' || f.Flag == 's': // never checked out, which is no change
@@ -218,7 +218,10 @@ func (w *GitWorktree) CopyChanges(ctx context.Context) ([]string, error) {
 	for _, f := range tracked {
 		links[f.Path] = f.Mode == modeGitlink
 		_, err := g.file(f.Path)
-		if f.hidden() && (err == nil || f.Flag == 'h') { // an absent one with skip-worktree was never checked out
+		gone := errors.Is(err, fs.ErrNotExist)
+		// An absent one with skip-worktree was never checked out; and git does not
+		// see that one is gone whose directory became a link to itself.
+		if f.hidden() && (!gone || f.Flag == 'h') || !f.hidden() && gone {
 			paths = append(paths, f.Path)
 		}
 	}

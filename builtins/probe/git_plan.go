@@ -66,7 +66,9 @@ func (p *InPlace) plan(ctx context.Context, layer []string) error {
 			delete(links, f.Path)
 			continue
 		}
-		if s, ok := staged[f.Path]; !ok || s.Mode != f.Mode || s.Blob != f.Blob || dirty[f.Path] {
+		// git does not see that a file is gone whose directory became a link to itself.
+		_, here := p.find(f.Path)
+		if s, ok := staged[f.Path]; !here || !ok || s.Mode != f.Mode || s.Blob != f.Blob || dirty[f.Path] {
 			write = append(write, f.Path)
 		}
 	}

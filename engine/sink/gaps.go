@@ -160,6 +160,9 @@ func (p *page) coverageRows(rows []event.Coverage) {
 		text := []span{{strings.Join(c.probes, ", "), bold}, spaces(1), {statusWord(c.status), in}}
 		if len(c.pids) > 0 {
 			text = append(text, span{" for " + p.processes(c.pids), plain})
+		} else if c.status == "absent" && c.detail != "" {
+			text[2] = span{p.brief(c.detail, 3), plain} // of no process: nobody has gone
+			c.detail = ""
 		}
 		p.flow(0, 2, text, p.measure())
 		switch {
@@ -182,14 +185,17 @@ type cause struct {
 // causes groups coverage twice: the processes of a probe, then the probes that
 // met the same in the same processes.
 func (p *page) causes(rows []event.Coverage) []cause {
-	type key struct{ probe, status, remedy string }
+	type key struct{ probe, status, remedy, detail string }
 	byProbe := map[key]*cause{}
 	var order []*cause
 	for _, r := range rows {
 		if r.Status == "read" && p.verbose == 0 {
 			continue
 		}
-		k := key{r.Probe, r.Status, r.Remedy}
+		k := key{r.Probe, r.Status, r.Remedy, ""}
+		if r.PID == 0 && r.Status == "absent" {
+			k.detail = r.Detail
+		}
 		c := byProbe[k]
 		if c == nil {
 			c = &cause{probes: []string{r.Probe}, status: r.Status, remedy: r.Remedy, detail: r.Detail}
