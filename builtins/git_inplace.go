@@ -18,10 +18,11 @@ func (w *world) gitInPlace() engine.Builtin {
 		Name: "git.in_place",
 		Doc: "Calls a function while the user's own work tree holds another commit's content, and makes it what it was.\n\n" +
 			"For code that is not imported from a throw-away work tree. Only files are exchanged: HEAD, the index, the stash list and the branches stay. Untracked files make room too; ignored ones stay, unless one lies where a file of `ref` belongs. " +
+			"Without a commit, `None`, nothing is exchanged, and all that fn does to the work tree is undone. " +
 			"A journal and refs under `refs/runbook/` are written first; the work tree is restored at the function's end, at Ctrl-C, and by `runbook recover` after `kill -9`, and compared byte by byte with what it was. " +
-			"What somebody else writes there meanwhile is kept under a ref of its own, which is said.",
+			"What fn or somebody else writes there meanwhile is kept under a ref of its own, which is said; what git ignores is left there, and named when it is new.",
 		Params: []engine.Arg{
-			{Name: "ref", Type: "string", Doc: "The commit."}, {Name: "fn", Type: "function(path)", Doc: "What to do; path is the top of the work tree."},
+			{Name: "ref", Type: "string or None", Doc: "The commit; None: what lies there."}, {Name: "fn", Type: "function(path)", Doc: "What to do; path is the top of the work tree."},
 			{Name: "layer", Type: "string, or list of string", Default: "[]", Doc: "Pathspecs of the only files to exchange, relative to the top; [] all."}, gitDir,
 		},
 		Returns: "whatever fn returns",
@@ -29,21 +30,25 @@ func (w *world) gitInPlace() engine.Builtin {
 		Example: `git.in_place("main", lambda path: pytest("tests/test_x.py", dir = path))`,
 		Effect:  engine.Write,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-			ref, dir := "", "."
+			var ref commitOrNone
+			dir := "."
 			var fn starlark.Callable
 			var layer texts
 			if err := starlark.UnpackArgs(call.Name, args, kwargs, "ref", &ref, "fn", &fn, "layer?", &layer, "dir?", &dir); err != nil {
 				return nil, err
 			}
 			if call.DryRun {
-				what := "all files"
+				what := "give all files of the work tree the content of " + string(ref) + ", "
 				if len(layer) > 0 {
-					what = strings.Join(layer, " ")
+					what = "give " + strings.Join(layer, " ") + " of the work tree the content of " + string(ref) + ", "
 				}
-				return starlark.None, call.Confirm(engine.Write, wouldDo("git in place", "give "+what+" of the work tree the content of "+ref+", call "+fn.Name()+", put all back"))
+				if ref == "" {
+					what = "keep a copy of the work tree, "
+				}
+				return starlark.None, call.Confirm(engine.Write, wouldDo("git in place", what+"call "+fn.Name()+", put all back"))
 			}
 			return w.git(call, dir, func(ctx context.Context, g *probe.Git) (starlark.Value, error) {
-				there, err := g.ChangeInPlace(ctx, probe.Journals{Dir: w.journals}, ref, layer)
+				there, err := g.ChangeInPlace(ctx, probe.Journals{Dir: w.journals}, string(ref), layer)
 				if err != nil {
 					return nil, err
 				}
@@ -65,12 +70,28 @@ func (w *world) gitInPlace() engine.Builtin {
 	}
 }
 
+// commitOrNone takes what git calls a revision, or None, which is "".
+type commitOrNone string
+
+func (c *commitOrNone) Unpack(v starlark.Value) error {
+	ref, ok := starlark.AsString(v)
+	if v == starlark.None || ok && ref != "" {
+		*c = commitOrNone(ref)
+		return nil
+	}
+	return fmt.Errorf("got %s, want a commit or None", v)
+}
+
 // sayRestored tells what a reader must know of a work tree that is as it was.
 func sayRestored(call *engine.Call, done probe.Restored) {
 	if len(done.Meanwhile) > 0 {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",
 			Detail: fmt.Sprintf("what was written into the work tree meanwhile is out of it, and kept under %s: %s", done.Ref, shorten(done.Meanwhile)),
 			Remedy: "git show --stat " + done.Ref})
+	}
+	if len(done.Passed) > 0 {
+		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",
+			Detail: "what was written meanwhile that git ignores is still there: " + shorten(done.Passed), Remedy: "git status --ignored"})
 	}
 	if done.Moved != "" {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent", Detail: fmt.Sprintf("HEAD moved to %.12s meanwhile, and was left there", done.Moved), Remedy: "git reflog"})

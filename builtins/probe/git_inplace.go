@@ -13,8 +13,9 @@ import (
 )
 
 // InPlace is a user's work tree that holds another commit's content for a
-// while. Nothing of git's own moves: HEAD, the index, the stash list and the
-// branches stay; only files are exchanged.
+// while, or its own while somebody may write to it. Nothing of git's own moves:
+// HEAD, the index, the stash list and the branches stay; only files are
+// exchanged.
 //
 //	scan ─▶ plan ─▶ store objects and refs ─▶ journal: changed ─▶ swap ─▶ … ─▶ Restore
 //
@@ -24,7 +25,7 @@ import (
 type InPlace struct {
 	ID   string
 	Root string
-	Base string
+	Base string // commit; "" = its own content stays
 	// Changed are the paths that hold the base's content, or were removed since
 	// it has none there.
 	Changed []string
@@ -53,19 +54,22 @@ func (e *NotNowError) Error() string {
 // ChangeInPlace gives the user's work tree the content of ref: of all files, or
 // only of those that layer, a list of pathspecs relative to the top, matches.
 // Untracked files make room too; ignored ones stay, by choice, unless one lies
-// where a file of ref belongs.
+// where a file of ref belongs. With ref "" nothing is exchanged: what is there
+// is kept, so that Restore undoes what others do to it.
 //
 // The caller calls Restore, whatever happens; when it is killed, Recover does.
 // Errors: *NotNowError, *NoRefError; whatever fails, the work tree is as it was.
-func (g *Git) ChangeInPlace(ctx context.Context, logs Journals, ref string, layer []string) (*InPlace, error) {
-	base, err := g.Resolve(ctx, ref)
-	if err != nil {
-		return nil, err
+func (g *Git) ChangeInPlace(ctx context.Context, logs Journals, ref string, layer []string) (p *InPlace, err error) {
+	base := ""
+	if ref != "" {
+		if base, err = g.Resolve(ctx, ref); err != nil {
+			return nil, err
+		}
 	}
 	if err := g.mayChange(ctx); err != nil {
 		return nil, err
 	}
-	p := &InPlace{ID: newGitID(), Root: g.Root, Base: base, git: g}
+	p = &InPlace{ID: newGitID(), Root: g.Root, Base: base, git: g}
 	if p.log, err = logs.begin(ctx, g, Journal{ID: p.ID, Kind: JournalInPlace}); err != nil {
 		if errors.Is(err, ErrUnderway) {
 			err = &NotNowError{Root: g.Root, Why: "another run has done so, or one was killed before it could put it back", Do: "runbook recover"}
@@ -131,8 +135,10 @@ func (p *InPlace) change(ctx context.Context, layer []string) error {
 		return err
 	}
 	p.kept = first
-	if err := p.plan(ctx, layer); err != nil {
-		return err
+	if p.Base != "" {
+		if err := p.plan(ctx, layer); err != nil {
+			return err
+		}
 	}
 	tree, err := g.store(ctx, p.ID, p.private(""), p.kept)
 	if err != nil {

@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,9 +57,15 @@ func TestInPlaceShowsTheBaseAndComesBackByteByByte(t *testing.T) {
 
 func TestInPlaceUndoesWhatTheTestsDid(t *testing.T) {
 	t.Parallel()
+	for _, ref := range []string{"base", ""} { // in another commit's content, and in the user's own
+		undoesWhatTheTestsDid(t, ref)
+	}
+}
+
+func undoesWhatTheTestsDid(t *testing.T, ref string) {
 	y := messy(t)
 	before := y.print(".git/objects")
-	there, err := y.open().ChangeInPlace(t.Context(), y.logs, "base", nil)
+	there, err := y.open().ChangeInPlace(t.Context(), y.logs, ref, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +103,45 @@ func TestInPlaceUndoesWhatTheTestsDid(t *testing.T) {
 		if got := y.git("show", done.Ref+":"+path); got != text {
 			t.Errorf("%s was kept as %q", path, got)
 		}
+	}
+}
+
+// A run that writes the same each time is no new ref each time; what git
+// ignores is named, and stays.
+func TestInPlaceNamesWhatATestLeaves(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	y.write(".gitignore", "*.log\nout/\n", "a", "1\n", "old.log", "mine\n", "other.log", "mine\n")
+	y.commit("one")
+	before := y.print(".git/objects")
+	refs := map[string]bool{}
+	for i := range 3 {
+		there, err := y.open().ChangeInPlace(t.Context(), y.logs, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("run %d\n", i)
+		y.write("a", "by a test\n", "report", "by a test\n", "new.log", text, "old.log", text, "out/x", text, "__pycache__/a.pyc", text)
+		done, err := there.Restore(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs[done.Ref] = true
+		want := []string{"new.log", "old.log", "out/"}
+		if i > 0 { // it was there before
+			want = want[:2]
+		}
+		if d := cmp.Diff(want, done.Passed); d != "" {
+			t.Errorf("round %d:\n%s", i, d)
+		}
+	}
+	y.write("new.log", "rm", "out", "rm")
+	after := y.print(".git/objects", ".git/refs/runbook")
+	delete(before, "old.log")
+	delete(after, "old.log")
+	unchanged(t, before, after)
+	if listed := strings.Fields(y.git("for-each-ref", "--format=%(refname)", "refs/runbook")); len(refs) != 1 || len(listed) != 1 || !refs[listed[0]] {
+		t.Errorf("kept under %v, there is %v", refs, listed)
 	}
 }
 

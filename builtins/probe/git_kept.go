@@ -23,7 +23,8 @@ type keptTree struct {
 	Files   []keptFile `json:"files"`   // tracked and untracked, sorted; ignored ones only where they were in the way
 	Dirs    []keptFile `json:"dirs"`    // all but ignored ones, parents first; an empty one is a fact too
 	Ignored []RawPath  `json:"ignored"` // directories that we never enter
-	Base    string     `json:"base"`    // the commit whose content took its place
+	Passed  []keptFile `json:"passed"`  // ignored files outside of these: left as they are
+	Base    string     `json:"base"`    // the commit whose content took its place; "" = none
 	Put     []putFile  `json:"put"`
 }
 
@@ -133,8 +134,7 @@ func (g *Git) scan(ctx context.Context, also []RawPath) (*keptTree, error) {
 		k.Files = append(k.Files, f)
 	}
 	slices.SortFunc(k.Files, func(a, b keptFile) int { return cmp.Compare(a.Path, b.Path) })
-	k.Dirs, k.Ignored, err = g.directories(ctx)
-	return k, err
+	return k, g.directories(ctx, k)
 }
 
 // keep reads one file of the work tree.
@@ -158,21 +158,23 @@ func (g *Git) branch(ctx context.Context) (string, error) {
 }
 
 // directories walks the work tree but for ignored directories and other
-// repositories in it.
-func (g *Git) directories(ctx context.Context) (dirs []keptFile, ignored []RawPath, err error) {
+// repositories in it, and notes what is ignored.
+func (g *Git) directories(ctx context.Context, k *keptTree) error {
 	names, err := g.ignored(ctx)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	skip := map[string]bool{}
 	for _, name := range names {
 		if dir, is := strings.CutSuffix(name, "/"); is {
 			skip[dir] = true
-			ignored = append(ignored, RawPath(dir))
+			k.Ignored = append(k.Ignored, RawPath(dir))
+		} else if info, err := g.file(name); err == nil {
+			k.Passed = append(k.Passed, keptAs(name, info))
 		}
 	}
-	dirs, err = g.walk(ctx, skip)
-	return dirs, ignored, err
+	k.Dirs, err = g.walk(ctx, skip)
+	return err
 }
 
 func (g *Git) walk(ctx context.Context, skip map[string]bool) (dirs []keptFile, err error) {
@@ -244,6 +246,28 @@ func (a *keptTree) differences(b *keptTree) []string {
 	pairs(a.Dirs, b.Dirs)
 	if a.Index.Blob != b.Index.Blob || a.Index.Perm != b.Index.Perm {
 		out = append(out, "the index differs")
+	}
+	return out
+}
+
+// passedBy names what is ignored and was made or changed since a, but for
+// caches. What came to lie in a directory that is ignored itself is not looked
+// at.
+func (a *keptTree) passedBy(now *keptTree) []string {
+	was := map[RawPath]int64{}
+	for _, f := range slices.Concat(a.Passed, a.Files) { // one of Files made room, and is back
+		was[f.Path] = f.MTime
+	}
+	var out []string
+	for _, f := range now.Passed {
+		if mtime, here := was[f.Path]; (!here || mtime != f.MTime) && !isCache(string(f.Path)) {
+			out = append(out, string(f.Path))
+		}
+	}
+	for _, dir := range now.Ignored {
+		if !slices.Contains(a.Ignored, dir) && !isCache(string(dir)+"/") {
+			out = append(out, string(dir)+"/")
+		}
 	}
 	return out
 }

@@ -68,6 +68,7 @@ func (b *putBack) prove(ctx context.Context) error {
 		return err
 	}
 	now.Dirs = slices.DeleteFunc(now.Dirs, func(d keptFile) bool { return !b.dirs[d.Path] })
+	b.done.Passed = b.k.passedBy(now)
 	b.done.Moved = ""
 	if now.Head != b.k.Head || now.Branch != b.k.Branch {
 		b.done.Moved = now.Head

@@ -73,9 +73,14 @@ func init() {
 }
 
 // aside starts the test binary in the role above, and waits until it says word.
+// In the way "own" the work tree keeps its own content.
 func (y *yard) aside(way, word string) *exec.Cmd {
 	y.t.Helper()
-	spec, err := json.Marshal(map[string]string{"Dir": y.dir, "State": y.logs.Dir, "Ref": "base", "Way": way})
+	ref := "base"
+	if way == "own" {
+		ref = ""
+	}
+	spec, err := json.Marshal(map[string]string{"Dir": y.dir, "State": y.logs.Dir, "Ref": ref, "Way": way})
 	if err != nil {
 		y.t.Fatal(err)
 	}
@@ -124,7 +129,8 @@ func TestRecoverAfterAKillAtAnyMoment(t *testing.T) {
 	y := messy(t)
 	before, stash := y.print(".git/objects", ".git/refs/runbook"), y.git("stash", "list")
 	// Half of the kills come from the beginning on, half once the work tree is
-	// changed: saving takes longest, and is the least dangerous.
+	// changed: saving takes longest, and is the least dangerous. In every other
+	// pair nothing is exchanged, and the tests alone write.
 	from := []string{"begun", "there"}
 	whole := map[string]time.Duration{}
 	for _, word := range from {
@@ -144,7 +150,7 @@ func TestRecoverAfterAKillAtAnyMoment(t *testing.T) {
 	for n := range kills {
 		seed := rand.Uint64()
 		word := from[n%2]
-		cmd := y.aside("", word)
+		cmd := y.aside([]string{"", "own"}[n/2%2], word)
 		time.Sleep(time.Duration(rand.New(rand.NewPCG(seed, 0)).Float64() * float64(whole[word])))
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -206,19 +207,45 @@ func (g *Git) updateRefs(ctx context.Context, commands string) error {
 }
 
 // dropRefs removes the refs of a change in place, but for what others wrote
-// meanwhile.
-func (g *Git) dropRefs(ctx context.Context, id string) error {
+// meanwhile, and returns the ref of that; "" = nobody did. A test that writes
+// the same at each run is kept once.
+func (g *Git) dropRefs(ctx context.Context, id string) (meanwhile string, err error) {
 	refs, err := g.keptNow(ctx, id)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if ours := keptRefs(id) + "meanwhile"; slices.Contains(refs, ours) {
+		if meanwhile, err = g.sameMeanwhile(ctx, ours); err != nil {
+			return "", err
+		}
 	}
 	commands := ""
 	for _, ref := range refs {
-		if ref != keptRefs(id)+"meanwhile" {
+		if ref != meanwhile {
 			commands += "delete " + ref + "\n"
 		}
 	}
-	return g.updateRefs(ctx, commands)
+	return meanwhile, g.updateRefs(ctx, commands)
+}
+
+// sameMeanwhile is the ref of an earlier run that keeps the same files as ours,
+// or else ours.
+func (g *Git) sameMeanwhile(ctx context.Context, ours string) (string, error) {
+	out, err := g.ask(ctx, "for-each-ref", "--format=%(tree) %(refname)", "refs/runbook/*/meanwhile")
+	if err != nil {
+		return "", err
+	}
+	trees := map[string]string{} // of refs
+	for line := range strings.Lines(string(out)) {
+		tree, ref, _ := strings.Cut(strings.TrimSpace(line), " ")
+		trees[ref] = tree
+	}
+	for ref, tree := range trees {
+		if ref != ours && tree == trees[ours] {
+			return ref, nil
+		}
+	}
+	return ours, nil
 }
 
 // keptNow lists the refs of a change in place that are there.

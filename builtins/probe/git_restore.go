@@ -20,7 +20,8 @@ type Restored struct {
 	// are out of the way, and kept under Ref.
 	Meanwhile []string
 	Ref       string
-	Moved     string // HEAD is another commit now, which is left alone; "" = it is not
+	Passed    []string // files and directories that git ignores, made or changed meanwhile: they stay
+	Moved     string   // HEAD is another commit now, which is left alone; "" = it is not
 }
 
 // NotRestoredError is the loud one: the work tree is not as it was. Everything
@@ -84,7 +85,7 @@ func (p *InPlace) restore(ctx context.Context) (done Restored, err error) {
 			}
 		}
 	}
-	if err := g.dropRefs(ctx, p.ID); err != nil {
+	if done.Ref, err = g.dropRefs(ctx, p.ID); err != nil {
 		return done, err
 	}
 	if err := removeAll(p.private("")); err != nil {

@@ -251,7 +251,9 @@ func (r *repo) swap(call *engine.Call, given map[string]starlark.Value) (starlar
 	if call.DryRun {
 		return starlark.None, nil
 	}
-	r.inPlace = textOf(given["ref"])
+	if given["ref"] != starlark.None {
+		r.inPlace = textOf(given["ref"])
+	}
 	if v := given["layer"]; v != nil && v != starlark.None {
 		r.inPlace = "change-layer"
 	}

@@ -197,6 +197,54 @@ func TestAttributionOfAnEditableInstall(t *testing.T) {
 	}
 }
 
+const scribbler = `
+-- COMMIT a calculator --
+-- calc/__init__.py --
+def add(a, b):
+    return a + b
+-- data/seen.txt --
+nothing
+-- tests/test_calc.py --
+import calc
+
+def test_add():
+    open("data/seen.txt", "w").write("by the test")
+    open("report.txt", "w").write("by the test")
+    open("test.log", "w").write("by the test")
+    assert calc.add(1, 2) == 3
+-- .gitignore --
+*.log
+-- UNCOMMITTED --
+-- calc/__init__.py --
+def add(a, b):
+    return a - b
+`
+
+// What the case itself writes into the user's tree goes again, on both sides,
+// and is kept under one ref; what git ignores is named.
+func TestAttributionOfACaseThatWrites(t *testing.T) {
+	t.Parallel()
+	g := newGateStage(t, "9")
+	repo := g.repository(t, scribbler)
+	before := g.stateOf(t, repo)
+	cmd := g.attribution(t.Context(), repo, "run", "regression-attribution", "--case", "tests/test_calc.py", "--in-place", "--allow", "write", "--python", g.venvPython, "--no-record")
+	out, _ := cmd.CombinedOutput() // its code is looked at
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "data/seen.txt, report.txt") || !strings.Contains(string(out), "test.log") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	refs := strings.Fields(g.git(t, repo, "for-each-ref", "--format=%(refname)", "refs/runbook"))
+	if len(refs) != 1 || g.git(t, repo, "show", refs[0]+":report.txt") != "by the test" {
+		t.Fatalf("kept under %v\n%s", refs, out)
+	}
+	g.git(t, repo, "update-ref", "-d", refs[0])
+	if err := os.Remove(filepath.Join(repo, "test.log")); err != nil {
+		t.Fatal(err)
+	}
+	if after := g.stateOf(t, repo); after != before {
+		t.Errorf("before\n%safter\n%s", before, after)
+	}
+}
+
 // Two real searches: a failure that is certain, with a commit that cannot be
 // imported on the way, and one that shows in six runs of ten.
 func TestAttributionFindsTheCommit(t *testing.T) {
