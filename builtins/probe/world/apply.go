@@ -34,6 +34,7 @@ type process struct {
 	ign, blk, caug uint64
 	threads        map[int]*thread
 	fds            map[int]*descriptor
+	python         *python // nil: nobody asked
 }
 
 type thread struct {
@@ -88,6 +89,8 @@ func (w *world) apply(words []string) error {
 		return w.chosen(rest)
 	case "doing":
 		return w.doing(rest)
+	case "python":
+		return w.python(rest)
 	case "gone":
 		for _, r := range rest {
 			if err := w.gone(r); err != nil {
@@ -124,7 +127,7 @@ func (w *world) apply(words []string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%q begins no line: PID, PID/TID, PID:FD, host, lock, file, denied, timeout, gone or ---", bare(what))
+	return fmt.Errorf("%q begins no line: PID, PID/TID, PID:FD, host, lock, file, python, denied, timeout, gone or ---", bare(what))
 }
 
 func pair(s, sep string) (a, b int, ok bool) {

@@ -55,6 +55,18 @@
 //	PID:FD pidfd PID
 //	PID:FD link TEXT                             anything else: anon_inode:[eventfd]
 //
+// # Python
+//
+//	python PID 3.11 [unproven]                   unproven: it ran while it was read
+//	python PID thread NAME "FUNCTION FILE:LINE SOURCE"… [gil tid=N]
+//	python PID task NAME parked "FUNCTION FILE:LINE SOURCE"… [option…]
+//
+// The frames of a thread stand innermost first, those of a task outermost first,
+// as pystack gives them; SOURCE may be missing. Options of a task:
+//
+//	wait=lock      owner=TASK     fd=8            pid=9        detail="…"
+//	cancelled      shielded       deaf            library=asyncio            tid=N
+//
 // # The rest
 //
 //	host uid=1000 kernel=6.18.0 arch=amd64 name=box cpus=2 load=0.1,0.2,0.3 ptrace_scope=-1

@@ -89,6 +89,11 @@ func (w *world) show(m *probe.Answers, p *process, at time.Time) error {
 		if err := w.showFDs(m, p, dir); err != nil {
 			return err
 		}
+		if p.python != nil {
+			if err := p.python.show(m, dir, at); err != nil {
+				return fmt.Errorf("process %d: %w", p.pid, err)
+			}
+		}
 	}
 	m.Dirs[dir+"task"] = []string{}
 	for _, tid := range sorted(p.threads) {

@@ -160,8 +160,14 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 		`100 1 S "x" syscall=frobnicate`:       `sample 0: process 100, thread 100: syscall "frobnicate": give its number on amd64`,
 		"gone 5":                               `line 1: gone 5: it is not there`,
 		"lock FLOCK":                           `line 1: lock KIND MODE PID DEV:INODE [waiters=…]`,
-		"frobnicate":                           `line 1: "frobnicate" begins no line: PID, PID/TID, PID:FD, host, lock, file, denied, timeout, gone or ---`,
-		"--- over=soon":                        `line 1: ---: over: time: invalid duration "soon"`,
+		"frobnicate":                           `line 1: "frobnicate" begins no line: PID, PID/TID, PID:FD, host, lock, file, python, denied, timeout, gone or ---`,
+		"python 5 3.11":                        `line 1: python 5: there is no such process yet`,
+		"100 1 S x\npython 100 task a parked":  `line 2: python PID VERSION [unproven]; or`,
+		"100 1 S x\npython 100 3.11\npython 100 task a parked \"f\"":                        `line 3: "f" is not "FUNCTION FILE:LINE SOURCE"`,
+		"100 1 S x\npython 100 3.11\npython 100 task a gone":                                `line 3: task a: state "gone": not parked, running or runnable`,
+		"100 1 S x\npython 100 3.11\npython 100 task a parked owner=b":                      `line 3: task a: owner=b, and wait= says of what`,
+		"100 1 S x\npython 100 3.11\npython 100 task a parked \"f /a:1\" wait=lock owner=b": `sample 0: process 100: task a: owner=b: there is no such task`,
+		"--- over=soon": `line 1: ---: over: time: invalid duration "soon"`,
 	} {
 		if _, err := world.Parse(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q\n got %v\nwant %s", text, err, want)

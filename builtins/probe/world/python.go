@@ -1,0 +1,143 @@
+package world
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"runbook/builtins/probe"
+	"runbook/builtins/probe/pystack"
+)
+
+// python is what the interpreter of a process does, and the names of the tasks
+// that end the waits of others: they may stand further down.
+type python struct {
+	answer pystack.Answer
+	owners map[string]string // by the name of the task that waits
+}
+
+const pythonLines = `python PID VERSION [unproven]; or, after that, python PID thread NAME "FUNCTION FILE:LINE SOURCE"… or python PID task NAME STATE "FUNCTION FILE:LINE SOURCE"… [name=value…]`
+
+// python reads a line about the Python of a process.
+func (w *world) python(rest []string) error {
+	if len(rest) < 2 {
+		return errors.New(pythonLines)
+	}
+	pid, err := strconv.Atoi(rest[0])
+	if err != nil || w.procs[pid] == nil {
+		return fmt.Errorf("python %s: there is no such process yet", bare(rest[0]))
+	}
+	p := w.procs[pid].python
+	if p == nil && strings.HasPrefix(rest[1], "3.") && len(rest) <= 3 {
+		proved := len(rest) == 2
+		w.procs[pid].python = &python{owners: map[string]string{}, answer: pystack.Answer{Lines: pystack.Lines{}, Process: &pystack.Process{
+			PID: pid, Python: rest[1], Proof: pystack.Proof{Proved: proved, Tries: 1}, Threads: []pystack.Thread{}, Tasks: []pystack.Task{}}}}
+		if !proved && rest[2] != "unproven" {
+			return errors.New(pythonLines)
+		}
+		return nil
+	}
+	switch {
+	case p != nil && rest[1] == "thread" && len(rest) > 2:
+		return p.thread(pid, rest[2:])
+	case p != nil && rest[1] == "task" && len(rest) > 3:
+		return p.task(pid, rest[2:])
+	}
+	return errors.New(pythonLines)
+}
+
+// thread is one whose frames are given, the innermost first. The first is the
+// main one.
+func (p *python) thread(pid int, rest []string) error {
+	t := pystack.Thread{Name: bare(rest[0]), TID: pid + len(p.answer.Process.Threads)}
+	frames, rest, err := p.frames(rest[1:])
+	if err != nil {
+		return err
+	}
+	t.Frames = frames
+	o, err := options(rest)
+	if err == nil {
+		err = o.read(map[string]func(string) error{"tid": number(&t.TID), "gil": flag(&t.HoldsGIL)})
+	}
+	p.answer.Process.Threads = append(p.answer.Process.Threads, t)
+	return err
+}
+
+// task is one with its await chain, the outermost frame first, and what it waits
+// for.
+func (p *python) task(pid int, rest []string) error {
+	t := pystack.Task{ID: len(p.answer.Process.Tasks), Library: "trio", Name: bare(rest[0]), Parent: -1, Nursery: -1, State: rest[1], TID: pid, Schedules: -1, Ran: -1}
+	if !slices.Contains([]string{pystack.Parked, pystack.Running, pystack.Runnable}, t.State) {
+		return fmt.Errorf("task %s: state %q: not parked, running or runnable", t.Name, t.State)
+	}
+	frames, rest, err := p.frames(rest[2:])
+	if err != nil {
+		return err
+	}
+	t.Chain = frames
+	wait, owner := pystack.Wait{FD: -1, Owner: -1}, ""
+	o, err := options(rest)
+	if err == nil {
+		err = o.read(map[string]func(string) error{
+			"library": text(&t.Library), "tid": number(&t.TID), "wait": text(&wait.Kind), "fd": number(&wait.FD), "pid": number(&wait.PID), "owner": text(&owner),
+			"detail": text(&wait.Detail), "cancelled": flag(&t.Cancelled), "shielded": flag(&t.Shielded), "deaf": flag(&t.Deaf),
+		})
+	}
+	if wait.Kind != "" {
+		t.Waits = []pystack.Wait{wait}
+	}
+	if owner != "" && wait.Kind == "" {
+		return fmt.Errorf("task %s: owner=%s, and wait= says of what", t.Name, owner)
+	}
+	p.answer.Process.Tasks, p.owners[t.Name] = append(p.answer.Process.Tasks, t), owner
+	return err
+}
+
+var frameText = regexp.MustCompile(`^(\S+) (\S+):(\d+)(?: (.*))?$`)
+
+// frames takes the quoted words that a line goes on with.
+func (p *python) frames(rest []string) (frames []pystack.Frame, options []string, err error) {
+	for len(rest) > 0 && strings.HasPrefix(rest[0], quote) {
+		x := frameText.FindStringSubmatch(bare(rest[0]))
+		if x == nil {
+			return nil, nil, fmt.Errorf(`%q is not "FUNCTION FILE:LINE SOURCE"`, bare(rest[0]))
+		}
+		line, err := strconv.Atoi(x[3])
+		if err != nil {
+			return nil, nil, err
+		}
+		frames, rest = append(frames, pystack.Frame{Func: x[1], File: x[2], Line: line}), rest[1:]
+		if x[4] != "" {
+			if p.answer.Lines[x[2]] == nil {
+				p.answer.Lines[x[2]] = map[int]string{}
+			}
+			p.answer.Lines[x[2]][line] = x[4]
+		}
+	}
+	return frames, rest, nil
+}
+
+// show writes it as it is kept in a capture.
+func (p *python) show(m *probe.Answers, dir string, at time.Time) error {
+	tasks := p.answer.Process.Tasks
+	for i := range tasks {
+		owner := p.owners[tasks[i].Name]
+		if owner == "" {
+			continue
+		}
+		at := slices.IndexFunc(tasks, func(t pystack.Task) bool { return t.Name == owner })
+		if at < 0 {
+			return fmt.Errorf("task %s: owner=%s: there is no such task", tasks[i].Name, owner)
+		}
+		tasks[i].Waits[0].Owner = at
+	}
+	p.answer.At = at
+	b, err := json.Marshal(p.answer)
+	m.Files[dir+"python"] = b
+	return err
+}
