@@ -20,8 +20,9 @@ type Library struct {
 	Builtins []Builtin // the words of Go; what a file may use is decided while it loads
 	Types    []Type    // what they return; only Check asks. Empty: attributes of records are not checked
 
-	Parsed *Parsed // shared with other libraries; nil: this one parses for itself
-	Cover  *Cover  // counts which lines run; nil: nobody does
+	Parsed  *Parsed  // shared with other libraries; nil: this one parses for itself
+	Cover   *Cover   // counts which lines run; nil: nobody does
+	Explain *Explain // notes what lines see, for the reasons of findings; nil: nobody does
 
 	Held map[string]string // texts that an editor holds, by absolute path: they stand for what is on disk
 }

@@ -81,6 +81,9 @@ func newLoader(lib *Library) *loader {
 	if lib.Cover != nil {
 		l.words[coverWord] = lib.Cover.word()
 	}
+	if lib.Explain != nil {
+		l.words[explainWord] = lib.Explain.word()
+	}
 	l.tests = joined(l.words, testWords)
 	return l
 }
@@ -110,6 +113,7 @@ func (l *loader) recipe(ctx context.Context, place Place) (*Recipe, error) {
 		Origin: place.Origin(), Path: m.path, Digest: "sha256:" + hex.EncodeToString(sum[:]), Content: m.content(), Source: m.source,
 		Pos: d.pos, Embedded: m.root.Embedded, Trusted: m.root.Trusted || m.root.Embedded, Shadows: place.Shadows,
 		sources: maps.Clone(l.sources), // l goes on to other files
+		explain: l.lib.Explain,
 	}
 	if r.Title == "" {
 		r.Title = r.Name

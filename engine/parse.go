@@ -78,6 +78,9 @@ func (l *loader) parseFile(key moduleKey) (p parsed) {
 	if l.lib.Cover != nil && !key.root.Embedded && !IsTest(key.path) {
 		l.lib.Cover.instrument(key.root.shown(key.path), p.syntax)
 	}
+	if l.lib.Explain != nil && !IsTest(key.path) {
+		l.lib.Explain.instrument(p.source, p.syntax)
+	}
 	p.program, p.err = starlark.FileProgram(p.syntax, l.wordsOf(key).Has)
 	return p
 }

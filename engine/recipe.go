@@ -28,6 +28,7 @@ type Recipe struct {
 	Trusted  bool   // embedded, or the user's own: naming it grants the `run` it declares
 	Shadows  string // origin of the recipe of the same name that this one hides; "" = none
 
+	explain *Explain          // nil: nobody notes what its lines see
 	sources map[string]string // every file it is made of, by the name used in positions
 }
 

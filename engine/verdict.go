@@ -52,6 +52,7 @@ func verdictWord(verdict event.Verdict) *starlark.Builtin {
 		if f.Evidence, err = evidenceOf(evidence); err != nil {
 			return nil, fmt.Errorf("%s: %w", word, err)
 		}
+		f.Reasons = step.run.recipe.explain.reasons(thread, f.About, verdict != event.Note && verdict != event.RuleOut)
 		step.found(f)
 		return starlark.None, nil
 	})

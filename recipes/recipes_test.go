@@ -37,6 +37,30 @@ func TestRecipes(t *testing.T) {
 	}
 }
 
+// To ask why changes no answer: the calls that --explain puts into a recipe leave
+// its findings and its errors as they are.
+func TestExplainedRecipesFindTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs all stories once more; -short was given")
+	}
+	files, err := recipetest.Find(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner := recipetest.New(engine.Root{FS: os.DirFS("."), Dir: "."}, engine.Root{Name: "embedded", FS: recipes.FS, Embedded: true})
+	runner.Explain = &engine.Explain{}
+	for _, f := range files {
+		t.Run(f.Title(), func(t *testing.T) {
+			t.Parallel()
+			for _, r := range runner.Run(context.Background(), f) {
+				if r.Bad() {
+					t.Errorf("%s:%d: %s: %s\n%s%s", r.File, r.Line, r.Name, r.Message, r.Detail, r.Said)
+				}
+			}
+		})
+	}
+}
+
 // What no story tells, nobody has ever seen said.
 func TestEveryRuleHasAStory(t *testing.T) {
 	for _, recipe := range []struct {

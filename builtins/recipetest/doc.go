@@ -68,6 +68,9 @@ type Runner struct {
 	Match  *regexp.Regexp // only tests whose name it finds; nil = all
 	Update bool           // write what comes as what is expected, of stories
 	Cover  *engine.Cover  // nil: lines are not counted
+
+	// Explain, shared by all tests, has every recipe note what its lines see; nil: none does.
+	Explain *engine.Explain
 }
 
 // New tests the recipes of the first root; the others are where they may load
@@ -106,7 +109,7 @@ func (r *Runner) Run(ctx context.Context, f File) []Result {
 func (r *Runner) wants(name string) bool { return r.Match == nil || r.Match.MatchString(name) }
 
 func (r *Runner) library(builtins []engine.Builtin) *engine.Library {
-	return &engine.Library{Roots: r.roots, Builtins: builtins, Parsed: r.parsed, Cover: r.Cover}
+	return &engine.Library{Roots: r.roots, Builtins: builtins, Parsed: r.parsed, Cover: r.Cover, Explain: r.Explain}
 }
 
 // files is a directory with the files that a test may see.

@@ -21,6 +21,7 @@ type runFlags struct {
 	allow        []string
 	steps        []string
 	dryRun       bool
+	explain      bool
 	json, jsonl  bool
 	sarif        string
 	sarifTo      *sarifFile // opened; nil = none
@@ -39,6 +40,7 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f.StringSliceVar(&r.allow, "allow", nil, "grant `effects`: run, write, kill (repeat, or with commas)")
 	f.StringSliceVar(&r.steps, "step", nil, "run only this `step`, and those it takes values from (repeat)")
 	f.BoolVar(&r.dryRun, "dry-run", false, "look for real, show what the rest would do")
+	f.BoolVar(&r.explain, "explain", false, "say of each finding which lines of the recipe led to it, and what\nthey saw")
 	f.StringVar(&r.from, "from", "", "diagnose a `capture` instead of this machine; - is stdin")
 	f.StringVar(&r.proc, "proc", "", "look at another /proc `dir`, as of the host in a container")
 	f.BoolVar(&r.json, "json", false, "one JSON document on stdout when the run ends")

@@ -151,7 +151,7 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 	allow, _ := r.effects()
 	allow = d.trusts(r.recipe, lies, allow)
 	j := job{
-		ID: newID(), Recipe: r.recipe.Name, Origin: r.recipe.Origin, Params: r.params, Rest: r.rest, Steps: r.steps, Allow: allow, DryRun: r.dryRun, KeepReads: r.keepReads,
+		ID: newID(), Recipe: r.recipe.Name, Origin: r.recipe.Origin, Params: r.params, Rest: r.rest, Steps: r.steps, Allow: allow, DryRun: r.dryRun, Explain: r.explain, KeepReads: r.keepReads,
 		Tool: tool(), Deadline: r.deadline,
 		Host: hostOptions{Proc: absolute(r.proc), From: from, Called: called, RefuseAttach: r.refuseAttach},
 	}

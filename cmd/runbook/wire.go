@@ -40,6 +40,8 @@ type job struct {
 
 	Deadline time.Duration `json:"deadline,omitempty"` // of the whole run; 0 = none
 
+	Explain bool `json:"explain,omitempty"` // findings say what the lines saw
+
 	KeepReads bool `json:"keep_reads,omitempty"` // beside the record, for a test
 	LookOnly  bool `json:"look_only,omitempty"`  // nothing is run, written or killed
 }
@@ -90,6 +92,7 @@ type bench struct {
 	library engine.Library
 	host    *lateHost
 	recipe  *engine.Recipe
+	named   string // the recipe, by whoever had it loaded
 	checker *engine.Checker
 	kept    func(step string, value starlark.Value) // told what each step came to; nil: nobody asks
 }
@@ -139,6 +142,7 @@ func shortPath(dir string) string {
 
 func (b *bench) load(name string) (*engine.Recipe, error) {
 	var err error
+	b.named = name
 	b.recipe, err = b.library.Find(context.Background(), name)
 	return b.recipe, doesNotLoad(err)
 }
@@ -179,6 +183,11 @@ func (b *bench) run(ctx context.Context, j job, out event.Sink, ask asker) (even
 	if b.recipe == nil {
 		return event.RunFinished{}, errors.New("no recipe is loaded")
 	}
+	if j.Explain {
+		if err := b.explained(); err != nil {
+			return event.RunFinished{}, err
+		}
+	}
 	host, err := openHost(j.Host)
 	if err != nil {
 		return event.RunFinished{}, err
@@ -192,6 +201,20 @@ func (b *bench) run(ctx context.Context, j job, out event.Sink, ask asker) (even
 	recorder, seen, own := probe.NewRecorder(host), newSubjects(), probe.Ourselves(ctx, host)
 	f, err := b.runOn(ctx, recorder, j, listening{out, seen}, ask)
 	return f, errors.Join(err, keepReads(recorder, own, seen, out))
+}
+
+// explained loads the recipe again, so that it notes what its lines see: the
+// flag may stand after the name, which decides which flags there are.
+func (b *bench) explained() error {
+	before := b.recipe
+	b.library.Explain = &engine.Explain{}
+	if _, err := b.load(b.named); err != nil {
+		return err
+	}
+	if b.recipe.Content != before.Content {
+		return &hinted{err: fmt.Errorf("run %s: its files changed while it was being loaded", before.Name), hint: "run it again", code: exitUsage}
+	}
+	return nil
 }
 
 // runOn is run on a host that the caller holds: capture listens to it.

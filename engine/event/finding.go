@@ -26,7 +26,24 @@ type Finding struct {
 	Do       string    `json:"do,omitempty"`
 	Because  string    `json:"because,omitempty"` // which reading made it so, and what would refute it
 	Evidence []Fields  `json:"evidence"`
-	Pos      string    `json:"pos"` // "wedged-actor.star:70:22"
+	Pos      string    `json:"pos"`               // "wedged-actor.star:70:22"
+	Reasons  []Reason  `json:"reasons,omitempty"` // what the lines saw that led here, in their order; only when asked for
+}
+
+// Reason is one condition of a recipe that held, or one value that it returned.
+type Reason struct {
+	Depth  int    `json:"depth"` // 0, or how many of the reasons before it this one belongs to
+	Pos    string `json:"pos"`   // "lib/states.star:78:8"
+	In     string `json:"in"`    // the function
+	Text   string `json:"text"`  // "if c.recv_q > 0 and not waits_for(pair, c)"
+	Values []Seen `json:"values,omitempty"`
+}
+
+// Seen is what a part of a condition was.
+type Seen struct {
+	What  string `json:"what,omitempty"` // "c.recv_q"; "" = the whole of it
+	Value string `json:"value"`
+	Of    string `json:"of,omitempty"` // the comprehension that made What
 }
 
 // Subject is what a finding is about: one thing of one type.

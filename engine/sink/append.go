@@ -65,7 +65,15 @@ func appendFinding(b []byte, f *event.Finding) ([]byte, error) {
 		b = append(b, ']')
 	}
 	b = append(b, `,"pos":`...)
-	return append(appendString(b, f.Pos), '}'), nil
+	b = appendString(b, f.Pos)
+	if len(f.Reasons) > 0 { // few runs have any
+		reasons, err := json.Marshal(f.Reasons)
+		if err != nil {
+			return b, fmt.Errorf("reasons: %w", err)
+		}
+		b = append(append(b, `,"reasons":`...), reasons...)
+	}
+	return append(b, '}'), nil
 }
 
 func appendList(b []byte, subjects []event.Subject) []byte {

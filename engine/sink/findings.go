@@ -84,6 +84,7 @@ func (p *page) finding(f event.Finding, word span, zone *time.Location) {
 	p.labelledIf("do", f.Do)
 	p.labelledIf("because", f.Because)
 	p.evidence(f.Evidence, zone)
+	p.reasons(f.Reasons)
 }
 
 func (p *page) labelledIf(label, md string) {
