@@ -203,6 +203,8 @@ var roundTripKind = &kind[*pysource.RoundTrip]{
 		{name: "checked", typ: "bool", doc: "the id is looked at where the answer is taken", get: func(e *pysource.RoundTrip) starlark.Value { return truth(e.Checked) }},
 		{name: "lock", typ: "spot or None", doc: "around the two", get: func(e *pysource.RoundTrip) starlark.Value { return spotOrNone(e.Lock) }},
 		{name: "closes", typ: "spot or None", doc: "where the channel is closed, or made anew, when it is cancelled between the two", get: func(e *pysource.RoundTrip) starlark.Value { return spotOrNone(e.Closes) }},
+		{name: "says", typ: "list of string", doc: `texts in the request that could be names, at most 16: "subscribe"`, aside: true, get: func(e *pysource.RoundTrip) starlark.Value { return listOf(e.Says, text) }},
+		{name: "stream", typ: "bool", doc: "what is taken are messages as they come, in a loop that none of them ends: a subscription", get: func(e *pysource.RoundTrip) starlark.Value { return truth(e.Stream) }},
 		{name: "shielded", typ: "bool", doc: "it cannot be cancelled between the two", get: func(e *pysource.RoundTrip) starlark.Value { return truth(e.Shielded) }},
 	},
 }

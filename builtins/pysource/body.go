@@ -23,7 +23,8 @@ type site struct {
 	lock     *Node    // around it
 	handles  bool     // stands where a cancellation is handled
 	args     []*Node
-	within   *site // the call of which it is an argument
+	within   *site   // the call of which it is an argument
+	loops    []*Node // around it, innermost last
 }
 
 // bind gives a name a value.
@@ -49,6 +50,7 @@ type place struct {
 	handles  bool
 	how      string
 	within   *site
+	loops    []*Node
 }
 
 type walker struct {
@@ -127,6 +129,9 @@ func (w *walker) node(n *Node, at place) {
 		w.bind(n, at)
 	case Cmp, Index, Case:
 		w.b.marks = append(w.b.marks, mark{w.n, n})
+		w.all(n.Kids, at)
+	case Loop:
+		at.loops = append(at.loops[:len(at.loops):len(at.loops)], n)
 		w.all(n.Kids, at)
 	case Except, Final:
 		at.handles = true
@@ -235,6 +240,9 @@ func (w *walker) bind(n *Node, at place) {
 }
 
 func (w *walker) each(n *Node, at place) {
+	if len(n.Kids) == 0 {
+		return // over a number
+	}
 	w.all(n.Kids, at)
 	from := n.Kids[len(n.Kids)-1]
 	w.n++
@@ -244,12 +252,12 @@ func (w *walker) each(n *Node, at place) {
 		return
 	}
 	w.b.sites = append(w.b.sites, &site{order: w.n, node: from, receiver: chain(from), method: "__anext__", how: "async for",
-		scopes: at.scopes, shielded: at.shielded, lock: at.lock, handles: at.handles})
+		scopes: at.scopes, shielded: at.shielded, lock: at.lock, handles: at.handles, loops: at.loops})
 }
 
 // site notes a call.
 func (w *walker) site(n *Node, at place, how string) *site {
-	s := &site{order: w.n, node: n, how: how, scopes: at.scopes, shielded: at.shielded, lock: at.lock, handles: at.handles, within: at.within}
+	s := &site{order: w.n, node: n, how: how, scopes: at.scopes, shielded: at.shielded, lock: at.lock, handles: at.handles, within: at.within, loops: at.loops}
 	callee := first(n)
 	if n.Kind != Call {
 		callee = n // a function that is handed over

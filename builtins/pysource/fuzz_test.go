@@ -34,7 +34,7 @@ var fuzzSeeds = []string{
 	"with (a as b, c): pass\nwith (yield): pass\nasync with (a, b) as c: pass\n",
 	"type X[T: int = str] = T\ndef f[T](x): return not a in b is not c\n",
 	"f'{a:{b}}{c!r}{{}}' rb'\\'' '''\n''' \"\\N{DASH}\" f'\\N{DASH}{x}'\n",
-	"if a:\n  b\nelif c: d\nelse:\n  if e: f\n", "@a.b(c)\n\nasync def f(): pass\n", "\xef\xbb\xbfx = 1\r\ny = 2\r", "0x_1f 1e-5j 1if x else.5", "\\\n", "f'{f'{f'{1}'}'}'",
+	"if a:\n  b\nelif c: d\nelse:\n  if e: f\n", "@a.b(c)\n\nasync def f(): pass\n", "\xef\xbb\xbfx = 1\r\ny = 2\r", "0x_1f 1e-5j 1if x else.5", "[0 async for 00in 000]", "\\\n", "f'{f'{f'{1}'}'}'",
 }
 
 // Text of another process: a tree or an error.

@@ -83,7 +83,9 @@ func (x *index) scopesOf(f *function) []Scope {
 		// The innermost scope is the one whose end is noticed here; the outer
 		// ones are no other fault.
 		inner := s.scopes[len(s.scopes)-1]
-		c.Closes = x.closes(f, s.receiver, inner)
+		if closes := x.closes(f, s.receiver, inner); closes != nil {
+			c.Closes = closes
+		}
 		c.Inside = x.inside(b, s, inner)
 		if i, here := at[inner]; here {
 			out[i].Calls = append(out[i].Calls, c)
@@ -109,17 +111,51 @@ func (x *index) callOf(f *function, b *body, s *site) (ScopeCall, bool) {
 	}
 	t := x.typeOf(f, s.receiver, 0)
 	c.Type = t.name
-	canonical := x.canonical(f, s.receiver)
-	isProxy := x.names.Proxies.MatchString
-	c.Named = s.receiver != "" && (isProxy(last(s.receiver)) || isProxy(last(canonical)) || isClassName(last(t.name)) && isProxy(last(t.name)))
+	c.Named = x.named(f, s.receiver, t)
 	c.RoundTrip, c.Via, c.Known = x.reached(f, s, c.Named, 0, map[*function]bool{})
 	if c.RoundTrip != nil {
+		return c, true
+	}
+	if !c.Named && x.helps(f, s, &c) {
 		return c, true
 	}
 	if !c.Named || isPart(s.method) || (sends[s.method] || receives[s.method]) && x.channel(s.receiver) {
 		return c, false
 	}
 	return c, true
+}
+
+// helps reports whether a call goes to a helper that awaits one on a proxy of
+// which nobody knows more: the receiver is called like one, or its class is, and
+// neither is among the sources. The call is then that of the helper.
+func (x *index) helps(f *function, s *site, c *ScopeCall) bool {
+	for _, g := range x.targets(f, s, false) {
+		x.given[g] = x.arguments(f, s, g)
+		b := bodyOf(g, x.names)
+		for _, inner := range b.sites {
+			if inner.how == "" || inner.shielded || inner.receiver == "" || len(inner.scopes) > 0 {
+				continue // one of its own scopes is noticed there
+			}
+			t := x.typeOf(g, inner.receiver, 0)
+			if !x.named(g, inner.receiver, t) || isPart(inner.method) || (sends[inner.method] || receives[inner.method]) && x.channel(inner.receiver) {
+				continue
+			}
+			if len(x.targets(g, inner, true)) > 0 {
+				continue
+			}
+			c.Receiver, c.Method, c.Type, c.Named, c.Known = inner.receiver, inner.method, t.name, true, false
+			c.Via, c.Imports = []Place{g.place(), x.place(g, inner)}, g.module.roots()
+			c.Closes = x.closes(g, inner.receiver, nil)
+			return true
+		}
+	}
+	return false
+}
+
+// named reports whether what a call goes to is called like a proxy, or its class is.
+func (x *index) named(f *function, receiver string, t typed) bool {
+	is := x.names.Proxies.MatchString
+	return receiver != "" && (is(last(receiver)) || is(last(x.canonical(f, receiver))) || isClassName(last(t.name)) && is(last(t.name)))
 }
 
 // isPart reports whether a method sends or receives whatever it is called on: a

@@ -26,6 +26,8 @@ const (
 	Ann    Kind = "ann"    // Kids[0]: Kids[1] = Kids[2]
 	Group  Kind = "group"  // of expressions
 	Each   Kind = "each"   // async for Kids[0] in Kids[1]
+	Loop   Kind = "loop"   // Text = for, async for, while; head and body, without its else
+	Leave  Kind = "leave"  // Text = return, break; Kids[0] is what is returned
 	Case   Kind = "case"   // words of a pattern, sorted, with blanks between
 
 	Def    Kind = "def"  // decorators, params, defaults, returns, body

@@ -70,7 +70,7 @@ func (p *parser) statement() []*Node {
 		return p.loop(false)
 	case "while":
 		p.at++
-		return p.orElse([]*Node{p.walrus()})
+		return p.orElse("while", []*Node{{Kind: Test, Kids: some(p.walrus())}})
 	case "try":
 		return p.try()
 	case "match":

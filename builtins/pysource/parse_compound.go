@@ -124,20 +124,20 @@ func (p *parser) loop(async bool) []*Node {
 	p.want("in")
 	from := p.expressions()
 	if async {
-		return p.orElse([]*Node{{Kind: Each, Kids: some(target, from)}})
+		return p.orElse("async for", []*Node{{Kind: Each, Kids: some(target, from)}})
 	}
-	return p.orElse([]*Node{target, from})
+	return p.orElse("for", []*Node{target, from})
 }
 
 // orElse reads the body of a loop, and its else.
-func (p *parser) orElse(head []*Node) []*Node {
+func (p *parser) orElse(what string, head []*Node) []*Node {
 	body, _ := p.block()
-	head = append(head, body...)
+	out := []*Node{{Kind: Loop, Text: what, Kids: flat(append(head, body...))}}
 	if p.take("else") {
 		more, _ := p.block()
-		head = append(head, more...)
+		out = append(out, more...)
 	}
-	return flat(head)
+	return flat(out)
 }
 
 func (p *parser) try() []*Node {

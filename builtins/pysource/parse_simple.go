@@ -27,9 +27,12 @@ func (p *parser) small() []*Node {
 	t := p.tokens[p.at]
 	if t.sort == word {
 		switch t.text {
-		case "pass", "break", "continue":
+		case "pass", "continue":
 			p.at++
 			return nil
+		case "break":
+			p.at++
+			return []*Node{{Kind: Leave, Text: "break"}}
 		case "import":
 			p.at++
 			return p.imports()
@@ -42,7 +45,14 @@ func (p *parser) small() []*Node {
 				p.name()
 			}
 			return nil
-		case "return", "del":
+		case "return":
+			p.at++
+			n := &Node{Kind: Leave, Text: "return"}
+			if p.begins() {
+				n.Kids = some(p.expressions())
+			}
+			return []*Node{n}
+		case "del":
 			p.at++
 			if !p.begins() {
 				return nil

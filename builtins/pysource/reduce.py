@@ -237,14 +237,23 @@ class Reducer:
                 kids.append(bare("else", self.body(n.orelse)))
             return [bare("if", kids)]
 
+    def loop(self, n, head, text):
+        return [bare("loop", flat(head + self.body(n.body)), text)] + self.body(n.orelse)
+
     def stmt_For(self, n):
-        return [self.expr(n.target), self.expr(n.iter)] + self.body(n.body) + self.body(n.orelse)
+        return self.loop(n, [self.expr(n.target), self.expr(n.iter)], "for")
 
     def stmt_AsyncFor(self, n):
-        return [bare("each", some(self.expr(n.target), self.expr(n.iter)))] + self.body(n.body) + self.body(n.orelse)
+        return self.loop(n, [bare("each", some(self.expr(n.target), self.expr(n.iter)))], "async for")
 
     def stmt_While(self, n):
-        return [self.expr(n.test)] + self.body(n.body) + self.body(n.orelse)
+        return self.loop(n, [bare("test", some(self.expr(n.test)))], "while")
+
+    def stmt_Return(self, n):
+        return [bare("leave", some(self.expr(n.value)), "return")]
+
+    def stmt_Break(self, n):
+        return [bare("leave", [], "break")]
 
     def stmt_Try(self, n):
         out = self.body(n.body)

@@ -21,11 +21,13 @@ type RoundTrip struct {
 	// Receive is where the answer is taken; nil = the function waits for
 	// something else, which the id leads to.
 	Receive  *Place
-	ID       string // name of what tells one request from another; "" = the request has none
-	Checked  bool   // and it is looked at where the answer is taken
-	Lock     *Place // around the two
-	Closes   *Place // where the channel is closed, or made anew, when it is cancelled between the two
-	Shielded bool   // it cannot be cancelled between the two
+	ID       string   // name of what tells one request from another; "" = the request has none
+	Checked  bool     // and it is looked at where the answer is taken
+	Lock     *Place   // around the two
+	Closes   *Place   // where the channel is closed, or made anew, when it is cancelled between the two
+	Shielded bool     // it cannot be cancelled between the two
+	Says     []string // texts in the request, at most 16: "subscribe"
+	Stream   bool     // what is taken are messages as they come, and none of them ends it
 }
 
 // roundTripsOf finds requests and answers: a send, then a receive that is awaited,
@@ -49,6 +51,7 @@ func (x *index) findRoundTrips(f *function) []*RoundTrip {
 		}
 		e := &RoundTrip{Function: f.called(), At: f.place(), Send: x.place(f, s), Lock: x.lock(f, s)}
 		e.ID = x.idOf(b, s)
+		e.Says = says(b, s)
 		var answer *site
 		for _, r := range b.sites[i+1:] {
 			if x.receives(r) && x.related(f, s, r) {
@@ -60,6 +63,7 @@ func (x *index) findRoundTrips(f *function) []*RoundTrip {
 			p := x.place(f, answer)
 			e.Receive = &p
 			e.Shielded = s.shielded && answer.shielded
+			e.Stream = streams(s, answer)
 			e.Checked = e.ID != "" && x.checks(b, s)
 			e.Closes = x.closes(f, s.receiver, nil)
 			if answer.lock == nil {
@@ -90,7 +94,7 @@ func (e *RoundTrip) doubt() int {
 	switch {
 	case e.Receive == nil:
 		return 0
-	case e.Shielded:
+	case e.Shielded, e.Stream:
 		return 1
 	case e.ID != "" && e.Checked:
 		return 2
@@ -98,6 +102,94 @@ func (e *RoundTrip) doubt() int {
 		return 3
 	}
 	return 4
+}
+
+// says collects the texts of a request: in what is sent, or in what was put into
+// a variable that is.
+func says(b *body, s *site) []string {
+	var out []string
+	note := func(n *Node) {
+		var walk func(n *Node)
+		walk = func(n *Node) {
+			if n.Kind == Str && len(out) < 16 && !slices.Contains(out, n.Text) {
+				out = append(out, n.Text)
+			}
+			for _, k := range n.Kids {
+				walk(k)
+			}
+		}
+		walk(n)
+	}
+	for _, a := range s.args {
+		note(a)
+		mentions(a, func(name string) bool {
+			for _, bind := range b.binds {
+				if bind.order < s.order && bind.value != nil && root(bind.target) == name {
+					note(bind.value)
+				}
+			}
+			return false
+		})
+	}
+	return out
+}
+
+// streams reports whether a receive takes message after message of what a send
+// began: it stands in a loop behind that, which no message ends.
+func streams(s, r *site) bool {
+	for _, l := range r.loops {
+		if !slices.Contains(s.loops, l) && endless(l) {
+			return true
+		}
+	}
+	return false
+}
+
+// endless reports whether a loop goes on for as long as messages come: it is not
+// left from within, and does not end by a value that it sets.
+func endless(l *Node) bool {
+	if l.Text == "for" || leaves(l.Kids, true) {
+		return false
+	}
+	if l.Text == "async for" {
+		return true
+	}
+	return !mentions(first(l), func(name string) bool { return name != "self" && sets(l.Kids, name) })
+}
+
+// leaves reports whether statements return, or break the loop that they are of.
+func leaves(nodes []*Node, mine bool) bool {
+	for _, n := range nodes {
+		switch n.Kind {
+		case Def, ADef, Class, Lambda:
+			continue
+		case Leave:
+			if n.Text == "return" || mine {
+				return true
+			}
+		}
+		if leaves(n.Kids, mine && n.Kind != Loop) {
+			return true
+		}
+	}
+	return false
+}
+
+// sets reports whether statements give a value to what is called so.
+func sets(nodes []*Node, name string) bool {
+	for _, n := range nodes {
+		if n.Kind == Assign || n.Kind == Ann {
+			for _, target := range n.Kids[:max(0, len(n.Kids)-1)] {
+				if mentions(target, func(s string) bool { return s == name }) {
+					return true
+				}
+			}
+		}
+		if sets(n.Kids, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (x *index) channel(receiver string) bool {

@@ -72,6 +72,9 @@ func summary(scopes []Scope) string {
 				b.WriteString(" no round trip")
 			case e == nil:
 				b.WriteString(" unseen")
+				if len(c.Via) > 0 {
+					fmt.Fprintf(&b, " %s@%d", c.Via[len(c.Via)-1].Text, c.Via[len(c.Via)-1].Line)
+				}
 			default:
 				b.WriteString(" " + e.Function)
 				if e.ID != "" {
@@ -79,6 +82,9 @@ func summary(scopes []Scope) string {
 				}
 				if e.Checked {
 					b.WriteString(" checked")
+				}
+				if e.Stream {
+					b.WriteString(" stream")
 				}
 				if e.Shielded {
 					b.WriteString(" shielded")
