@@ -189,16 +189,24 @@ func appendValue(b []byte, v any) ([]byte, error) {
 
 const hex = "0123456789abcdef"
 
+// asItIs are the bytes that stand for themselves in a JSON string.
+var asItIs = func() (is [256]bool) {
+	for c := byte(' '); c < 0x7f; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
+
 // appendString appends s in quotes. All that a terminal might obey is escaped.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	from := 0
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
+		if asItIs[s[i]] {
 			i++
 			continue
 		}
+		c := s[i]
 		r, n := utf8.DecodeRuneInString(s[i:])
 		if r >= 0x80 && (r != utf8.RuneError || n > 1) && (!unsafeRune(r) || r > 0xffff) {
 			i += n
