@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strconv"
 )
 
@@ -34,6 +35,23 @@ func Remedy(ctx context.Context, h Host, uid int) string {
 		return "sudo sysctl kernel.yama.ptrace_scope=0"
 	}
 	return AsRoot
+}
+
+// Refused says which check it was that denied us a process of uid (-1 unknown),
+// in the order in which the kernel makes them; "" where that cannot be told: of a
+// capture, and to root.
+func Refused(ctx context.Context, h Host, uid int) string {
+	c := h.Clock()
+	scope, err := ptraceScope(ctx, h)
+	switch {
+	case !c.Live || c.UID == 0 || uid < 0:
+		return ""
+	case uid != c.UID:
+		return fmt.Sprintf("it is another user's (uid %d)", uid)
+	case err == nil && scope > 0:
+		return fmt.Sprintf("kernel.yama.ptrace_scope is %d", scope)
+	}
+	return "it is not dumpable, or has more capabilities than we"
 }
 
 // mayTrace reports whether we have CAP_SYS_PTRACE, where that can be read.

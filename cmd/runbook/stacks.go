@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.starlark.net/starlark"
@@ -100,6 +101,11 @@ func (d *door) stacks(j job, asJSON bool, l *looks) error {
 		}
 		return none
 	}
+	if !host.Clock().Live { // the last look of a capture is the one that has the Python
+		for moved := time.Second; moved > 0 && err == nil; {
+			moved, err = host.Sleep(ctx, 0)
+		}
+	}
 	report := stacksReport{Schema: stacksSchema, Host: host.Clock().Hostname, Trees: []stacksTree{}}
 	if ctx.Err() == nil {
 		err = report.read(ctx, host, seen)
@@ -155,7 +161,9 @@ func (r *stacksReport) read(ctx context.Context, h probe.Host, seen *subjects) e
 		for _, pid := range t.PIDs {
 			if i, ok := at[pid]; ok {
 				p := newStacksProcess(&readings[i], answers[i], errs[i], joined)
-				p.Remedy = remedyOf(&ledger, pid, errs[i])
+				if p.Remedy = remedyOf(&ledger, pid, errs[i]); p.Remedy == probe.AsRoot {
+					p.Remedy = fmt.Sprintf("sudo runbook stacks %d", pid)
+				}
 				tree.Processes = append(tree.Processes, p)
 			}
 		}

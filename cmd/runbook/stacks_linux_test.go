@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -127,4 +129,70 @@ func TestStacksShowWhatPySpyShows(t *testing.T) {
 // name, as py-spy does not qualify it, and of its file.
 func inOneLine(function, file string, line int) string {
 	return function[strings.LastIndexByte(function, '.')+1:] + " " + filepath.Base(file) + ":" + strconv.Itoa(line)
+}
+
+// TestStacksNameWhatForbidsThem looks as an ordinary user at an interpreter of its
+// own, at one that made itself not dumpable, and at one of root.
+func TestStacksNameWhatForbidsThem(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("another user is needed, and only root can be one")
+	}
+	s := newStage(t)
+	const naps = `import ctypes, sys, time
+if sys.argv[1] == "hidden": ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE
+print("ready", flush=True)
+time.sleep(1000)`
+	anybody := &syscall.Credential{Uid: nobody, Gid: nobody}
+	if err := os.Chown(s.dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	s.as = anybody
+	var err error
+	if s.python, err = s.findPython(); err != nil {
+		missing(t, "no python3 that another user may run: %v", err)
+	}
+	nap := func(as *syscall.Credential, how string) int {
+		t.Helper()
+		s.as = as
+		cmd := s.command(t.Context(), s.python, "-c", naps, how)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		if _, err := out.Read(make([]byte, 8)); err != nil {
+			t.Fatal(err)
+		}
+		return cmd.Process.Pid
+	}
+	for _, x := range []struct {
+		pid  int
+		code int
+		says []string
+	}{
+		{nap(nil, "open"), exitWrong, []string{"permission denied: it is another user's (uid 0)", "to see it: sudo runbook stacks "}},
+		{nap(anybody, "hidden"), exitWrong, []string{"permission denied: it is not dumpable, or has more capabilities than we", "to see it: sudo runbook stacks "}},
+		{nap(anybody, "open"), 0, []string{"CPython 3.", "<module> (<string>:4)"}},
+	} {
+		s.as = anybody
+		stdout, stderr, code, err := s.runbook("stacks", strconv.Itoa(x.pid), "--width", "200")
+		if err != nil || code != x.code {
+			t.Errorf("exit code %d, want %d, %v\n%s%s", code, x.code, err, stdout, stderr)
+		}
+		for _, want := range x.says {
+			if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && scope[0] != '0' && code != 0 {
+				want = "permission denied: " // by another check, which comes first
+			}
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%s\nwant: %s", stdout, want)
+			}
+		}
+	}
 }

@@ -63,7 +63,11 @@ func Ask(ctx context.Context, h probe.Host, pid int) (*Answer, error) {
 	case errors.Is(err, probe.ErrNotCaptured):
 		return replayed(ctx, h, pid)
 	case err != nil:
-		probe.Cover(ctx, "pystack", pid, err, remedy(ctx, h, pid, err))
+		why, remedy := refused(ctx, h, pid, err)
+		if why != "" {
+			err = fmt.Errorf("%w: %s", err, why)
+		}
+		probe.Cover(ctx, "pystack", pid, err, remedy)
 		return nil, err
 	}
 	a := &Answer{}
@@ -113,15 +117,16 @@ type said struct {
 func (s *said) Error() string { return s.text }
 func (s *said) Unwrap() error { return s.kind }
 
-func remedy(ctx context.Context, h probe.Host, pid int, err error) string {
+// refused says why we may not read the memory of a process, and what would help.
+func refused(ctx context.Context, h probe.Host, pid int, err error) (why, remedy string) {
 	if !probe.Denied(err) {
-		return ""
+		return "", ""
 	}
 	uid := -1
 	if p, err := probe.ReadProcess(ctx, h, pid); err == nil {
 		uid = p.UID
 	}
-	return probe.Remedy(ctx, h, uid)
+	return probe.Refused(ctx, h, uid), probe.Remedy(ctx, h, uid)
 }
 
 // AskAll asks several processes, a few at once. A process that could not be
