@@ -85,8 +85,11 @@ const (
 
 // CallBare calls one function in an interpreter of its own, with nothing around
 // it but an event loop, and with tripwires: audit hooks in the process that end
-// the call in the moment in which it starts a program, listens or connects,
-// before that happens, and a look from outside when it is over.
+// the call in the moment in which it starts a program, listens, connects, sends a
+// datagram or asks for an address, before that happens, and a look from outside
+// when it is over. What a library in C does past the interpreter is seen only
+// from outside: a child, also one that has ended, and what listens or is
+// connected still; not a datagram, nor what was closed again.
 //
 // Errors: ErrNoPython, which names what was tried; ctx's; the interpreter does
 // not run. A call that fails is none.

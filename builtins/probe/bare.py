@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import os
 import resource
+import socket
 import sys
 import threading
 import time
@@ -29,7 +30,18 @@ LINKS = {
     "socket.bind": ("listener", lambda a: "binds %s" % address(a[1])),
     "socket.listen": ("listener", lambda a: "listens"),
     "socket.connect": ("connection", lambda a: "connects to %s" % address(a[1])),
+    # A datagram leaves without a connection, and so does the question for a name.
+    "socket.sendto": ("connection", lambda a: "sends to %s" % address(a[1])),
+    "socket.sendmsg": ("connection", lambda a: "" if a[1] is None else "sends to %s" % address(a[1])),
+    "socket.getaddrinfo": ("connection", lambda a: looked_up(a[0])),
+    "socket.gethostbyname": ("connection", lambda a: looked_up(a[0])),
+    "socket.gethostbyaddr": ("connection", lambda a: "looks up the name of %s" % text(a[0])),
+    "socket.getnameinfo": ("connection", lambda a: "looks up the name of %s" % address(a[0])),
 }
+# Functions of the C library that ctypes may be asked for, and what they do.
+FOREIGN = dict([(n, "child") for n in "fork vfork clone clone3 system popen posix_spawn posix_spawnp execl execle execlp execv execve execvp execvpe fexecve forkpty syscall".split()] +
+               [(n, "connection") for n in "connect sendto sendmsg sendmmsg getaddrinfo gethostbyname gethostbyname_r".split()] +
+               [(n, "listener") for n in "bind listen".split()])
 # Loops, and what stands between a program and the system: no frame of these says
 # where the user's code stood.
 PLUMBING = ("trio", "asyncio", "outcome", "concurrent", "anyio", "sniffio", "async_generator", "contextlib", "threading", "subprocess", "multiprocessing",
@@ -59,6 +71,20 @@ def address(value):
         return "%s:%s" % (("[%s]" if ":" in str(value[0]) else "%s") % value[0], value[1])
     value = text(value)
     return "@" + value[1:] if value.startswith("\0") else value
+
+
+def looked_up(host):
+    """Returns what is looked up; "" for an address, which is none."""
+    if not host:
+        return ""
+    host = text(host)
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host.partition("%")[0])
+            return ""
+        except OSError:
+            pass
+    return "looks up %s" % host
 
 
 OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -106,6 +132,8 @@ def trip(kind, what, frame):
         return  # what a library does when it is imported, such as to look for another one
     if best(frames)[1] > 0:  # another task's: where the call itself waits says more
         frames += awaited(state.get("coroutine"))
+        if threading.get_ident() != MAIN:
+            frames += above(sys._current_frames().get(MAIN))
     word["tripped"].append({"phase": state["phase"], "kind": kind, "text": what, "where": best(frames)[0]})
     if state["phase"] == "call":
         finish("tripped")  # at once: nothing of it happens, and nobody else's stack is touched
@@ -117,7 +145,11 @@ def watch():
             trip("child", STARTS[event](args), sys._getframe(1))
         elif event in LINKS:
             kind, says = LINKS[event]
-            trip(kind, says(args), sys._getframe(1))
+            what = says(args)
+            if what:
+                trip(kind, what, sys._getframe(1))
+        elif event == "ctypes.dlsym" and args[1] in FOREIGN and state["phase"] == "call":
+            trip(FOREIGN[args[1]], "asks ctypes for %s" % args[1], sys._getframe(1))
 
     sys.addaudithook(hook)
     # multiprocessing starts programs past the audit events.

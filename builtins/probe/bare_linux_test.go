@@ -56,19 +56,41 @@ def swallows():
     except BaseException: pass
     raise ValueError("late")
 
+fork, listen = ctypes.CDLL(None).fork, ctypes.CDLL(None).listen
 def sneaks():
-    if ctypes.CDLL(None).fork() == 0: time.sleep(1000)
+    if fork() == 0: time.sleep(1000)
     raise ValueError("sneaky")
 def sneaksout():
-    pid = ctypes.CDLL(None).fork()
+    pid = fork()
     if pid == 0: os._exit(0)
     os.waitpid(pid, 0)
     raise ValueError("sneaky")
 def listens():
     s = socket.socket()
-    if ctypes.CDLL(None).listen(s.fileno(), 1): raise OSError("no")
+    if listen(s.fileno(), 1): raise OSError("no")
     globals()["kept"] = s
     raise ValueError("sneaky")
+
+def udp(): return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def sendsto(): udp().sendto(b"x", ("127.0.0.1", 9))
+def sendsmsg(): udp().sendmsg([b"x"], [], 0, ("127.0.0.1", 9))
+def triesto(): socket.socket().connect_ex(("127.0.0.1", 9))
+def looksup(): socket.getaddrinfo("name.invalid", 80)
+def looksupold(): socket.gethostbyname(b"name.invalid")
+def looksback(): socket.gethostbyaddr("192.0.2.1")
+async def asks(): await __import__("asyncio").get_running_loop().getaddrinfo("name.invalid", 80)
+async def datagrams(to):
+    asyncio = __import__("asyncio")
+    await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=to)
+def foreign(): ctypes.CDLL(None).fork()
+def foreignto(): ctypes.CDLL(None)["sendto"]
+def spawnsp(): os.posix_spawnp("sleep", ["sleep", "1000"], {})
+def spawnsv(): os.spawnv(os.P_NOWAIT, "/bin/sleep", ["sleep", "1000"])
+def pool(): __import__("concurrent.futures").futures.ProcessPoolExecutor(1).submit(print)
+def numeric():
+    socket.getaddrinfo("::1", 80); socket.getaddrinfo(None, 80); a, b = socket.socketpair()
+    a.sendmsg([b"x"]); b.recv(1); ctypes.CDLL(None).getpid()
+    raise ValueError("guard")
 `
 
 func TestCallBare(t *testing.T) {
@@ -109,9 +131,24 @@ func TestCallBare(t *testing.T) {
 		{"guards:inthread", "auto", "tripped sync; " + late + "starts sleep 1000 at 28"},
 		{"guards:swallows", "auto", "tripped sync; " + late + "starts sleep 1000 at 43"},
 
-		{"guards:sneaks", "auto", "raised sync ValueError: sneaky at 49; outside child has a child"},
-		{"guards:sneaksout", "auto", "raised sync ValueError: sneaky at 54; outside child had a child, which has ended,"},
-		{"guards:listens", "auto", "raised sync ValueError: sneaky at 59; outside listener listens at 0.0.0.0:PORT"},
+		{"guards:sneaks", "auto", "raised sync ValueError: sneaky at 50; outside child has a child"},
+		{"guards:sneaksout", "auto", "raised sync ValueError: sneaky at 55; outside child had a child, which has ended,"},
+		{"guards:listens", "auto", "raised sync ValueError: sneaky at 60; outside listener listens at 0.0.0.0:PORT"},
+
+		{"guards:sendsto", "auto", "tripped sync; " + call + "connection sends to 127.0.0.1:9 at 63"},
+		{"guards:sendsmsg", "auto", "tripped sync; " + call + "connection sends to 127.0.0.1:9 at 64"},
+		{"guards:triesto", "auto", "tripped sync; " + call + "connection connects to 127.0.0.1:9 at 65"},
+		{"guards:looksup", "auto", "tripped sync; " + call + "connection looks up name.invalid at 66"},
+		{"guards:looksupold", "auto", "tripped sync; " + call + "connection looks up name.invalid at 67"},
+		{"guards:looksback", "auto", "tripped sync; " + call + "connection looks up the name of 192.0.2.1 at 68"},
+		{"guards:asks", "asyncio", "tripped asyncio; " + call + "connection looks up name.invalid at 69"},
+		{"guards:datagrams(('127.0.0.1', 9))", "asyncio", "tripped asyncio; " + call + "connection connects to 127.0.0.1:9 at 72"},
+		{"guards:foreign", "auto", "tripped sync; " + late + "asks ctypes for fork at 73"},
+		{"guards:foreignto", "auto", "tripped sync; " + call + "connection asks ctypes for sendto at 74"},
+		{"guards:spawnsp", "auto", "tripped sync; " + late + "starts sleep 1000 at 75"},
+		{"guards:spawnsv", "auto", "tripped sync; " + late + "forks at 76"},
+		{"guards:pool", "auto", "tripped sync; " + late},
+		{"guards:numeric", "auto", "raised sync ValueError: guard at 81"},
 		{"early:f", "auto", "raised sync ValueError: x at 3; import child starts true at 2"},
 
 		{"broken:f", "auto", "import-failed ModuleNotFoundError: No module named 'no_such_module_of_ours' at 2"},
