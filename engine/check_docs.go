@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -46,11 +45,11 @@ func docOf(stmts []syntax.Stmt) *syntax.Literal {
 }
 
 var (
-	codeSpan  = regexp.MustCompile("`([^`]+)`")
-	aFlag     = regexp.MustCompile(`(^|\s)--([a-z][a-z0-9-]*)`)
-	leadFlag  = regexp.MustCompile(`^--([a-z][a-z0-9-]*)`)
-	runsWhat  = regexp.MustCompile(`(?:^|[\s;&|(])runbook run ([a-z0-9][a-z0-9._-]*)(.*)$`)
-	stepNamed = regexp.MustCompile("(?i)\\bsteps? `([a-z_][a-z0-9_]*)`|`([a-z_][a-z0-9_]*)` step\\b")
+	codeSpan  = onDemand("`([^`]+)`")
+	aFlag     = onDemand(`(^|\s)--([a-z][a-z0-9-]*)`)
+	leadFlag  = onDemand(`^--([a-z][a-z0-9-]*)`)
+	runsWhat  = onDemand(`(?:^|[\s;&|(])runbook run ([a-z0-9][a-z0-9._-]*)(.*)$`)
+	stepNamed = onDemand("(?i)\\bsteps? `([a-z_][a-z0-9_]*)`|`([a-z_][a-z0-9_]*)` step\\b")
 )
 
 // stale reads a docstring line by line, as it is written in the file.
@@ -79,15 +78,15 @@ func (k *checking) stale(lit *syntax.Literal) {
 			k.staleCommand(line, at)
 			continue
 		}
-		for _, m := range codeSpan.FindAllStringSubmatchIndex(line, -1) {
+		for _, m := range codeSpan().FindAllStringSubmatchIndex(line, -1) {
 			span := line[m[2]:m[3]]
 			within := func(offset int) string { return at(m[2] + offset) }
-			if f := leadFlag.FindStringSubmatch(span); f != nil {
+			if f := leadFlag().FindStringSubmatch(span); f != nil {
 				k.staleFlag(f[1], within(0))
 			}
 			k.staleCommand(span, within)
 		}
-		for _, m := range stepNamed.FindAllStringSubmatchIndex(line, -1) {
+		for _, m := range stepNamed().FindAllStringSubmatchIndex(line, -1) {
 			from := max(m[2], m[4])
 			k.staleStep(line[from:max(m[3], m[5])], at(from))
 		}
@@ -96,7 +95,7 @@ func (k *checking) stale(lit *syntax.Literal) {
 
 // staleCommand reads `runbook run NAME --flag`.
 func (k *checking) staleCommand(text string, at func(int) string) {
-	m := runsWhat.FindStringSubmatchIndex(text)
+	m := runsWhat().FindStringSubmatchIndex(text)
 	if m == nil {
 		return
 	}
@@ -121,7 +120,7 @@ func (k *checking) staleCommand(text string, at func(int) string) {
 	if cut := strings.Index(rest+" ", " -- "); cut >= 0 {
 		rest = rest[:cut]
 	}
-	for _, f := range aFlag.FindAllStringSubmatchIndex(rest, -1) {
+	for _, f := range aFlag().FindAllStringSubmatchIndex(rest, -1) {
 		k.staleFlag(rest[f[4]:f[5]], at(m[4]+f[4]-2))
 	}
 }

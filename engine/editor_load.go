@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 var (
-	loadHead  = regexp.MustCompile(`(^|\n)\s*load$`)
-	needsHead = regexp.MustCompile(`\bneeds\s*=\s*$`)
-	firstPath = regexp.MustCompile(`^\s*["']([^"'\n]*)["']\s*,`)
+	loadHead  = onDemand(`(^|\n)\s*load$`)
+	needsHead = onDemand(`\bneeds\s*=\s*$`)
+	firstPath = onDemand(`^\s*["']([^"'\n]*)["']\s*,`)
 )
 
 // completionsInString are files and their names within a load(), and effects
@@ -25,18 +24,18 @@ func (c *Checker) completionsInString(ctx context.Context, file, text string, ar
 	open := around.open[len(around.open)-1]
 	before := text[:open]
 	switch {
-	case text[open] == '[' && needsHead.MatchString(before):
+	case text[open] == '[' && needsHead().MatchString(before):
 		var out []Completion
 		for _, e := range effects {
 			out = append(out, Completion{Name: string(e), Kind: "effect", Detail: "the user must grant it"})
 		}
 		return out
-	case text[open] != '(' || !loadHead.MatchString(before):
+	case text[open] != '(' || !loadHead().MatchString(before):
 		return nil
 	case strings.TrimSpace(text[open+1:around.quote]) == "":
 		return c.loadPaths(file)
 	}
-	m := firstPath.FindStringSubmatch(text[open+1:])
+	m := firstPath().FindStringSubmatch(text[open+1:])
 	place, err := c.place(file)
 	if m == nil || err != nil {
 		return nil

@@ -35,7 +35,7 @@ func (t *typing) reading(ctx context.Context, c *Checker) *reading {
 	head := t.text[:t.start] + instead
 	line := head[strings.LastIndexByte(head, '\n')+1:]
 	for _, open := range slices.Backward(t.around.open) {
-		if newStatement.MatchString(t.text[open:t.start]) {
+		if newStatement().MatchString(t.text[open:t.start]) {
 			break // it was left open above, in a line that is to be left out
 		}
 		head += map[byte]string{'(': ")", '[': "]", '{': "}"}[t.text[open]]
@@ -44,7 +44,7 @@ func (t *typing) reading(ctx context.Context, c *Checker) *reading {
 	if n := strings.IndexByte(t.text[t.end:], '\n'); n >= 0 {
 		rest = t.text[t.end+n:]
 	}
-	if blockWord.MatchString(line) {
+	if blockWord().MatchString(line) {
 		head += ":"
 		if below := lineAt(rest, min(1, len(rest))); indentOf(below) <= indentOf(line) {
 			head += " pass"
@@ -54,8 +54,8 @@ func (t *typing) reading(ctx context.Context, c *Checker) *reading {
 }
 
 var (
-	blockWord    = regexp.MustCompile(`^\s*(if|elif|for)\b`)
-	newStatement = regexp.MustCompile(`\n[ \t]*(def |return\b|pass\b|(if|elif|else|for)\b[^\n]*:[ \t]*\n)`)
+	blockWord    = onDemand(`^\s*(if|elif|for)\b`)
+	newStatement = onDemand(`\n[ \t]*(def |return\b|pass\b|(if|elif|else|for)\b[^\n]*:[ \t]*\n)`)
 )
 
 func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }

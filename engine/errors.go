@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -151,10 +150,10 @@ func newLoadError(rule string, pos syntax.Position, msg string, sources map[stri
 	return &LoadError{Rule: rule, Pos: position(pos), Msg: msg, Line: excerpt(pos, sources), Hint: hint}
 }
 
-var didYouMean = regexp.MustCompile(`^(.*) \((did you mean .*\?)\)$`)
+var didYouMean = onDemand(`^(.*) \((did you mean .*\?)\)$`)
 
 func splitHint(msg string) (text, hint string) {
-	if m := didYouMean.FindStringSubmatch(msg); m != nil {
+	if m := didYouMean().FindStringSubmatch(msg); m != nil {
 		return m[1], m[2]
 	}
 	return msg, ""

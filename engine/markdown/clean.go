@@ -1,7 +1,6 @@
 package markdown
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -10,7 +9,7 @@ import (
 // entity is a character by number, in all spellings that are understood
 // somewhere on the way: glamour resolves it after the parser, so "&#27;[2J"
 // would reach the terminal as an escape sequence.
-var entity = regexp.MustCompile(`&(?:(?i:amp);?)*#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?`)
+var entity = onDemand(`&(?:(?i:amp);?)*#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?`)
 
 // clean takes out what a terminal might obey: controls other than line breaks
 // and tabs, and the invisible characters that turn the reading direction.
@@ -22,8 +21,8 @@ func clean(md string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(md, string(unicode.ReplacementChar)))
-	return entity.ReplaceAllStringFunc(md, func(s string) string {
-		m := entity.FindStringSubmatch(s)
+	return entity().ReplaceAllStringFunc(md, func(s string) string {
+		m := entity().FindStringSubmatch(s)
 		n, err := strconv.ParseInt(m[2], 10, 32)
 		if m[1] != "" {
 			n, err = strconv.ParseInt(m[1], 16, 32)

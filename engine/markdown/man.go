@@ -2,7 +2,6 @@ package markdown
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -243,7 +242,7 @@ func (w *manual) inline(block ast.Node) string {
 	return b.String()
 }
 
-var sentenceEnd = regexp.MustCompile(`[.!?][)"]?(\\fR)?$`)
+var sentenceEnd = onDemand(`[.!?][)"]?(\\fR)?$`)
 
 // fill writes text that a reader of manuals fills: a new line for each sentence,
 // and none that is long, as they like it.
@@ -252,7 +251,7 @@ func (w *manual) fill(s string) {
 	line, n := "", 0
 	for _, word := range strings.Fields(s) {
 		wide := sourceWidth(word)
-		if line != "" && (n+1+wide > longest || sentenceEnd.MatchString(line)) {
+		if line != "" && (n+1+wide > longest || sentenceEnd().MatchString(line)) {
 			w.line(line)
 			line, n = "", 0
 		}

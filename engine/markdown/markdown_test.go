@@ -75,7 +75,7 @@ func check(t *testing.T, md, got string, width int) {
 		if n := ansi.StringWidth(l); n > width && !code {
 			t.Errorf("line %d has %d columns of %d: %q", i+1, n, width, l)
 		}
-		bare := sgr.ReplaceAllString(l, "")
+		bare := sgr().ReplaceAllString(l, "")
 		if bare != strings.TrimRight(bare, " ") {
 			t.Errorf("line %d ends in spaces: %q", i+1, l)
 		}

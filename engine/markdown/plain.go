@@ -1,7 +1,6 @@
 package markdown
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
@@ -9,7 +8,7 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-var gaps = regexp.MustCompile(`\n{3,}`)
+var gaps = onDemand(`\n{3,}`)
 
 // Plain is markdown without its marks: a paragraph to a line, blocks apart by an
 // empty line, code as it stands. It is for searching, and for one-line summaries.
@@ -50,7 +49,7 @@ func plainOf(part ast.Node, src []byte) string {
 		}
 		return ast.WalkContinue, nil
 	})
-	return strings.TrimSpace(gaps.ReplaceAllString(b.String(), "\n\n"))
+	return strings.TrimSpace(gaps().ReplaceAllString(b.String(), "\n\n"))
 }
 
 // meaning is a text without the backslashes that shield its marks, and with its

@@ -1,7 +1,6 @@
 package markdown
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -17,7 +16,7 @@ type table struct {
 	rows  [][]string
 }
 
-var delimiter = regexp.MustCompile(`^\s{0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$`)
+var delimiter = onDemand(`^\s{0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$`)
 
 // split cuts a text at its tables. Tables within lists or quotes stay where
 // they are, and fences hide what looks like one.
@@ -45,7 +44,7 @@ func split(md string) []part {
 		if strings.HasPrefix(trimmed, "```") || strings.HasPrefix(trimmed, "~~~") {
 			fence = trimmed[:3]
 		}
-		if fence == "" && isRow(l) && i+1 < len(lines) && strings.Contains(lines[i+1], "|") && delimiter.MatchString(lines[i+1]) &&
+		if fence == "" && isRow(l) && i+1 < len(lines) && strings.Contains(lines[i+1], "|") && delimiter().MatchString(lines[i+1]) &&
 			len(cells(l)) == len(cells(lines[i+1])) {
 			t := &table{heads: cells(l)}
 			from := i

@@ -1,23 +1,22 @@
 package markdown
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 )
 
 var (
-	sgr      = regexp.MustCompile(`\x1b\[[0-9;]*m`)
-	trailing = regexp.MustCompile(`(?:\x1b\[[0-9;]*m|[ \t])+$`)
-	controls = regexp.MustCompile(`\x1b\[[0-9;]*m|[\x00-\x09\x0b-\x1f\x7f-\x{9f}]`)
-	pieces   = regexp.MustCompile(`\x1b\[[0-9;]*m| +|[^ \x1b]+|\x1b`)
+	sgr      = onDemand(`\x1b\[[0-9;]*m`)
+	trailing = onDemand(`(?:\x1b\[[0-9;]*m|[ \t])+$`)
+	controls = onDemand(`\x1b\[[0-9;]*m|[\x00-\x09\x0b-\x1f\x7f-\x{9f}]`)
+	pieces   = onDemand(`\x1b\[[0-9;]*m| +|[^ \x1b]+|\x1b`)
 	// lead is what stands before the text of a line, and how far its further
 	// lines hang: the marks of items and tasks, the bar of a quote.
-	lead = regexp.MustCompile(`^ *(?:[•*] |\[[ x✓]\] |\d+\. |(?:[│|] ?)+)*`)
-	bars = regexp.MustCompile(`[│|]`)
+	lead = onDemand(`^ *(?:[•*] |\[[ x✓]\] |\d+\. |(?:[│|] ?)+)*`)
+	bars = onDemand(`[│|]`)
 	// idle is a style that ends before any text, as glamour writes around blocks.
-	idle = regexp.MustCompile(`(?:\x1b\[[0-9;]*m)+\x1b\[0m`)
+	idle = onDemand(`(?:\x1b\[[0-9;]*m)+\x1b\[0m`)
 )
 
 // wrap breaks what glamour drew into lines of at most width columns, between
@@ -27,7 +26,7 @@ func wrap(s string, width, margin int, code map[string]bool) string {
 	var out []string
 	for _, l := range strings.Split(defused(s), "\n") {
 		l = trim(l)
-		if n := ansi.StringWidth(l); n > width && !(n <= maxCode && code[strings.TrimSpace(asWritten.Replace(sgr.ReplaceAllString(l, "")))]) {
+		if n := ansi.StringWidth(l); n > width && !(n <= maxCode && code[strings.TrimSpace(asWritten.Replace(sgr().ReplaceAllString(l, "")))]) {
 			out = append(out, hang(l, width, margin)...)
 		} else if l != "" || len(out) > 0 && out[len(out)-1] != "" {
 			out = append(out, l) // never two empty lines in a row
@@ -44,8 +43,8 @@ func wrap(s string, width, margin int, code map[string]bool) string {
 // renderer makes of it. Tabs, which are as wide as a terminal likes, end here.
 func defused(s string) string {
 	s = strings.ReplaceAll(s, "\t", "    ")
-	return controls.ReplaceAllStringFunc(s, func(c string) string {
-		if sgr.MatchString(c) {
+	return controls().ReplaceAllStringFunc(s, func(c string) string {
+		if sgr().MatchString(c) {
 			return c
 		}
 		return "\ufffd"
@@ -55,9 +54,9 @@ func defused(s string) string {
 // trim takes the spaces from the end of a line, also those between sequences,
 // and all of a line that has sequences but no text.
 func trim(l string) string {
-	end := trailing.FindString(l)
-	l = strings.TrimPrefix(idle.ReplaceAllString(strings.TrimSuffix(l, end), "\x1b[0m"), "\x1b[0m")
-	if used := sgr.FindAllString(l, -1); len(used) > 0 && used[len(used)-1] != "\x1b[0m" {
+	end := trailing().FindString(l)
+	l = strings.TrimPrefix(idle().ReplaceAllString(strings.TrimSuffix(l, end), "\x1b[0m"), "\x1b[0m")
+	if used := sgr().FindAllString(l, -1); len(used) > 0 && used[len(used)-1] != "\x1b[0m" {
 		l += "\x1b[0m"
 	}
 	return l
@@ -71,11 +70,11 @@ const maxCode = 10_000
 // is code: the rest of it goes further in still, so that it is not taken for a
 // command of its own.
 func hang(l string, width, margin int) []string {
-	first := lead.FindString(sgr.ReplaceAllString(l, ""))
+	first := lead().FindString(sgr().ReplaceAllString(l, ""))
 	if strings.TrimLeft(first, " ") == "" && len(first) > margin {
 		first += "  "
 	}
-	under := bars.FindString(first)
+	under := bars().FindString(first)
 	indent := strings.Repeat(" ", max(0, ansi.StringWidth(first)-ansi.StringWidth(under)))
 	if under != "" {
 		at := strings.IndexAny(first, "│|")
@@ -109,7 +108,7 @@ func hang(l string, width, margin int) []string {
 		whole := strings.Contains(text, space) && n <= maxCode
 		for at+n > width && n > 0 && !whole { // wider than a line
 			head := ansi.Truncate(text, max(1, width-at), "")
-			head = head[:len(head)-len(trailing.FindString(head))]
+			head = head[:len(head)-len(trailing().FindString(head))]
 			if head == "" || !strings.HasPrefix(text, head) {
 				text = ansi.Truncate(text, max(0, width-at), "")
 				n = 0
@@ -125,7 +124,7 @@ func hang(l string, width, margin int) []string {
 		begun = begun || n > 0
 		active = later
 	}
-	for _, p := range pieces.FindAllString(l, -1) {
+	for _, p := range pieces().FindAllString(l, -1) {
 		switch {
 		case p == "\x1b":
 		case p[0] == '\x1b':
