@@ -1,11 +1,7 @@
 package main
 
 import (
-	"context"
 	_ "embed"
-	"fmt"
-	"os"
-	"path/filepath"
 
 	"runbook/builtins"
 	"runbook/builtins/recipetest"
@@ -41,32 +37,4 @@ func topicNames() []string {
 		names = append(names, t.name)
 	}
 	return names
-}
-
-// gotchasFile lies beside the recipes of whoever met them.
-const gotchasFile = "gotchas.json"
-
-func (d *door) gotchas() (string, error) {
-	const most = 1 << 20 // bytes; thousands of them
-	var own [][2]string
-	for _, r := range d.roots() {
-		if r.Dir == "" || r.Refused != "" {
-			continue
-		}
-		name := filepath.Join(r.Dir, gotchasFile)
-		info, err := os.Stat(name)
-		if err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		text, err := os.ReadFile(name)
-		switch {
-		case err != nil:
-			fmt.Fprintf(d.err, "runbook: %v\n", err)
-		case len(text) > most:
-			fmt.Fprintf(d.err, "runbook: %s is larger than 1 MiB, and left out\n", printable(shortPath(name)))
-		default:
-			own = append(own, [2]string{printable(shortPath(name)), string(text)})
-		}
-	}
-	return newBench([]root{{}}).library.Page(context.Background(), "lib/gotchas.star", own)
 }

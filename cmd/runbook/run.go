@@ -148,6 +148,7 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 	if r.sarifTo, err = openSARIF(r.sarif); err != nil {
 		return err
 	}
+	d.withGotchas(r)
 	allow, _ := r.effects()
 	allow = d.trusts(r.recipe, lies, allow)
 	j := job{
