@@ -158,8 +158,7 @@ func (b *putBack) keepMeanwhile(ctx context.Context, paths []string) error {
 	onto := ""
 	commit := []string{"commit-tree", "-m", "runbook " + b.p.ID + ": written meanwhile"}
 	if slices.Contains(refs, ref) {
-		onto = ref
-		commit = append(commit, "-p", ref)
+		onto = ref // no parent: git show --stat lists all
 	}
 	tree, err := b.g.storeTree(ctx, b.p.private(""), onto, rows.Bytes())
 	if err != nil {

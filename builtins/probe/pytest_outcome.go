@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,6 +116,12 @@ func (s *pytestStory) exited(code int) string {
 		switch {
 		case len(s.procs) == 0:
 			return "error" // whatever that was, it was no pytest
+		case s.interrupt.Event != "":
+			return "error" // pytest.exit(returncode = 0): the rest was not run
+		case s.notCollected() != "":
+			return "error"
+		case s.unpassed() != "":
+			return "failed" // a plugin, or a conftest.py, has bent the exit code
 		case s.ran == 0:
 			return "no-tests" // --version, --collect-only, …
 		}
@@ -158,6 +165,10 @@ func (s *pytestStory) because(code int, e ending) string {
 	switch {
 	case len(s.procs) == 0 && code != 4:
 		return fmt.Sprintf("exit code %d, and pytest was not heard of: %s", code, lastLine(e.output))
+	case code == 0 && s.interrupt.Message != "":
+		return fmt.Sprintf("exit code 0, but it was ended before all tests were run: %s", firstLine(s.interrupt.Message))
+	case code == 0 && s.unpassed() != "":
+		return fmt.Sprintf("exit code 0, though %s did not pass", s.unpassed())
 	case code == 0 && s.ran == 0:
 		return "exit code 0, but no test was run"
 	case code == 1 && !s.finished:
@@ -194,6 +205,19 @@ func (s *pytestStory) notCollected() string {
 		}
 	}
 	return why
+}
+
+// unpassed is a test, or a file, that did not pass when it was run the last
+// time: a plugin may have run it more than once. "" = there is none.
+func (s *pytestStory) unpassed() string {
+	seen := map[string]bool{}
+	for _, t := range slices.Backward(s.tests) {
+		if !seen[t.ID] && (t.Outcome == "failed" || t.Outcome == "error") {
+			return t.ID
+		}
+		seen[t.ID] = true
+	}
+	return ""
 }
 
 func (s *pytestStory) failed() bool {

@@ -56,6 +56,11 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		{"passed", began + passedA + finish(0), exit(0), verdict{"passed", "", ""}},
 		{"failed", began + failedA + finish(1), exit(1), verdict{"failed", "", ""}},
 		{"failed without a failure", began + passedA + finish(0), exit(1), verdict{"failed", "", "exit code 1, though no test failed"}},
+		// 2026-11-28: each of these was called a pass.
+		{"failed, and the exit code bent", began + failedA + finish(1), exit(0), verdict{"failed", "", "exit code 0, though t.py::a did not pass"}},
+		{"failed, and passed when a plugin ran it again", began + failedA + passedA + finish(0), exit(0), verdict{"passed", "", ""}},
+		{"pytest.exit(returncode = 0)", began + passedA + `{"e":"interrupt","m":"_pytest.outcomes.Exit: done","w":""}` + "\n" + finish(0), exit(0),
+			verdict{"error", "", "exit code 0, but it was ended before all tests were run: _pytest.outcomes.Exit: done"}},
 		{"no tests", began + finish(5), exit(5), verdict{"no-tests", "", ""}},
 		{"only collected", began + strings.Replace(finish(0), `"n":1,`, "", 1), exit(0), verdict{"no-tests", "", "exit code 0, but no test was run"}},
 		{"not collected", began + `{"e":"error","id":"t.py","m":"no module x","w":""}` + "\n" + finish(2),
