@@ -76,6 +76,7 @@ func (g *Git) ChangeInPlace(ctx context.Context, logs Journals, ref string, laye
 		}
 		return nil, err
 	}
+	begun(p, func(ctx context.Context) error { _, err := p.Restore(ctx); return err })
 	if err := p.change(ctx, layer); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 		defer cancel()
@@ -122,6 +123,8 @@ func (p *InPlace) private(name string) string { return privateOf(p.git, p.ID, na
 func privateOf(g *Git, id, name string) string { return filepath.Join(g.Dir, "runbook", id, name) }
 
 func (p *InPlace) change(ctx context.Context, layer []string) error {
+	p.mu.Lock() // whoever puts it back waits
+	defer p.mu.Unlock()
 	g := p.git
 	if err := os.MkdirAll(p.private("aside"), 0o700); err != nil {
 		return fmt.Errorf("git: %w", err)
@@ -139,6 +142,9 @@ func (p *InPlace) change(ctx context.Context, layer []string) error {
 		if err := p.plan(ctx, layer); err != nil {
 			return err
 		}
+	}
+	if err := p.refuseWriters(ctx); err != nil {
+		return err
 	}
 	tree, err := g.store(ctx, p.ID, p.private(""), p.kept)
 	if err != nil {

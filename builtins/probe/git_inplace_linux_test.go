@@ -222,6 +222,48 @@ func TestInPlaceRefusesWhatIsNotSafe(t *testing.T) {
 	}
 }
 
+// A file that is open for writing would be exchanged under its writer.
+func TestInPlaceRefusesAFileThatIsWritten(t *testing.T) {
+	y := messy(t)
+	before := y.print(".git/objects")
+	for path, refused := range map[string]bool{"untracked.txt": true, "unstaged": true, "cache/x": false} {
+		f, err := os.OpenFile(filepath.Join(y.dir, path), os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, err := y.open().ChangeInPlace(t.Context(), y.logs, "base", nil)
+		f.Close()
+		if refused != (err != nil) || refused && !strings.Contains(err.Error(), fmt.Sprintf("%s is open for writing by probe.test (pid %d)", path, os.Getpid())) {
+			t.Errorf("%s: error %v", path, err)
+		}
+		if err == nil {
+			if _, err := there.Restore(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		unchanged(t, before, y.print(".git/objects"))
+	}
+	f, err := os.Open(filepath.Join(y.dir, "untracked.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() // reading does no harm
+	there, err := y.open().ChangeInPlace(t.Context(), y.logs, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Whoever must leave at once puts back what others began.
+	y.write("unstaged", "by a test\n")
+	if err := probe.PutBackAll(t.Context()); err != nil {
+		t.Error(err)
+	}
+	unchanged(t, before, y.print(".git/objects", ".git/refs/runbook"))
+	if done, err := there.Restore(t.Context()); err != nil || len(done.Meanwhile) != 1 {
+		t.Errorf("restored %+v, %v", done, err)
+	}
+}
+
 // Python takes a compiled file for that of a source of the same size that
 // changed in the same second.
 func TestInPlaceIsNoSourceOfAStalePyc(t *testing.T) {

@@ -64,6 +64,7 @@ func (p *InPlace) Restore(ctx context.Context) (Restored, error) {
 		return done, err
 	}
 	p.over, p.done = true, done
+	over(p)
 	return done, nil
 }
 

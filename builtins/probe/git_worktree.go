@@ -74,7 +74,9 @@ func (g *Git) AddWorktree(ctx context.Context, logs Journals, ref string) (w *Gi
 	if err := os.WriteFile(filepath.Join(w.meta, "locked"), []byte("runbook "+id+", of pid "+pidText(w.log.Owner.PID)+"; after a crash: runbook recover\n"), 0o666); err != nil {
 		return w, fmt.Errorf("git: throw-away work tree: %w", err)
 	}
-	w.Notes, err = g.furnish(ctx, w)
+	if w.Notes, err = g.furnish(ctx, w); err == nil {
+		begun(w, w.Remove)
+	}
 	return w, err
 }
 
@@ -91,6 +93,7 @@ func (w *GitWorktree) Remove(ctx context.Context) error {
 	}
 	err := w.log.end()
 	w.log = nil
+	over(w)
 	return err
 }
 

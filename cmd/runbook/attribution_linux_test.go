@@ -328,16 +328,25 @@ func TestAttributionOfBadInput(t *testing.T) {
 	})
 }
 
-// Ctrl-C amid a baseline in the user's own tree puts that back.
+const stubborn = `    import os, signal, time
+    def interrupted(*_):
+        open(os.environ['COUNTERS'] + '/interrupted', 'w').close()
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
+    open(os.environ['COUNTERS'] + '/asleep', 'w').close()
+    time.sleep(300)`
+
+// Ctrl-C amid a baseline in the user's own tree puts that back, also the second
+// one of somebody who does not wait for pytest.
 func TestAttributionInterrupted(t *testing.T) {
 	t.Parallel()
 	g := newGateStage(t, "9")
-	for _, place := range []string{"--in-place", ""} {
-		repo := g.repository(t, strings.ReplaceAll(brokenNow, "    return a + b", "    import os, time; open(os.environ['COUNTERS'] + '/asleep', 'w').close(); time.sleep(300)"))
+	for place, twice := range map[string]bool{"": false, "--in-place": false, "--in-place=true": true} {
+		repo := g.repository(t, strings.ReplaceAll(brokenNow, "    return a + b", stubborn))
 		before := g.stateOf(t, repo)
-		asleep := filepath.Join(g.dir, "counters", "asleep")
-		_ = os.Remove(asleep)
-		args := []string{"run", "regression-attribution", "--case", "tests/test_calc.py::test_add", "--python", g.venvPython, "--no-record", "--allow", "write"}
+		asleep, interrupted := filepath.Join(g.dir, "counters", "asleep"), filepath.Join(g.dir, "counters", "interrupted")
+		_, _ = os.Remove(asleep), os.Remove(interrupted)
+		args := []string{"run", "regression-attribution", "--case", "tests/test_calc.py::test_add", "--python", g.venvPython, "--no-record", "--allow", "write", "--grace", "2s"}
 		if place != "" {
 			args = append(args, place)
 		}
@@ -347,17 +356,26 @@ func TestAttributionInterrupted(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(time.Minute); !isThere(asleep); time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(end) {
-				_ = cmd.Process.Kill()
-				t.Fatalf("the baseline did not begin\n%s", out.String())
+		await := func(path string) {
+			for end := time.Now().Add(time.Minute); !isThere(path); time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(end) {
+					_ = cmd.Process.Kill()
+					t.Fatalf("%s did not come\n%s", filepath.Base(path), out.String())
+				}
 			}
 		}
+		await(asleep)
 		if place != "" && g.stateOf(t, repo) == before {
 			t.Error("the tree is not changed, so that nothing is proven by its being put back")
 		}
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
+		}
+		if twice {
+			await(interrupted)
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
 		}
 		_ = cmd.Wait() // its code is looked at
 		if code := cmd.ProcessState.ExitCode(); code != 130 {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,9 +13,10 @@ import (
 )
 
 // withSignals returns a context that ends at the first Ctrl-C or SIGTERM, with
-// the cause that the engine closes a run by. The second one ends the process at
-// once, and what it started with SIGKILL: whoever presses twice does not want to
-// wait for undos, nor for anybody's grace.
+// the cause that the engine closes a run by. The second one ends what we started
+// with SIGKILL, and the process: whoever presses twice does not want to wait for
+// anybody's grace. Work trees are put back all the same, unless a third one says
+// that this takes too long.
 //
 // A SIGINT that was ignored when we were started (a background job of a
 // script) stays ignored.
@@ -47,6 +49,7 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 		select {
 		case s := <-ch:
 			probe.EndAll()
+			putBackUnless(ch)
 			os.Exit(codeOf(s))
 		case <-done:
 		}
@@ -56,6 +59,22 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 		signal.Stop(ch)
 		signal.Stop(pipe)
 		cancel(nil)
+	}
+}
+
+// putBackUnless puts work trees back until one more signal comes, and says what
+// it did not finish.
+func putBackUnless(again <-chan os.Signal) {
+	ended := make(chan error, 1)
+	go func() { ended <- probe.PutBackAll(context.Background()) }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-again:
+		err = errors.New("a work tree is not put back yet")
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "runbook: %v\nhint: runbook recover\n", err)
 	}
 }
 
