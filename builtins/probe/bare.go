@@ -95,11 +95,11 @@ const (
 // not run. A call that fails is none.
 func CallBare(ctx context.Context, h Host, r BareRun) (Bare, error) {
 	b := Bare{Tripped: []BareWire{}}
-	dir, err := os.MkdirTemp("", "runbook-bare-")
+	dir, done, err := borrowPrivate()
 	if err != nil {
 		return b, fmt.Errorf("bare: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer done()
 	look := &bareLook{host: h, said: filepath.Join(dir, "said"), seen: filepath.Join(dir, "seen"), limit: r.Limit}
 	limit := strconv.FormatFloat(r.Limit.Seconds(), 'f', -1, 64)
 	ran, err := Python(ctx, h, PythonRun{

@@ -75,18 +75,21 @@ func BootUp(ctx context.Context, h Host, r BootRun) (Booted, error) {
 	if r.Env == nil {
 		r.Env = os.Environ()
 	}
-	dir, err := os.MkdirTemp("", "runbook-boot-")
+	dir, err := privateName()
 	if err != nil {
 		return Booted{}, fmt.Errorf("boot: %w", err)
 	}
-	defer os.RemoveAll(dir)
-	if r, err = r.settle(dir); err != nil {
-		return Booted{}, fmt.Errorf("boot: %w", err)
-	}
+	r = r.settle(dir)
 	s := &bootSession{host: h, run: r, began: time.Now(), leaks: watchLeaks(h, r.Env)}
 	ended, err := h.Act().Run(ctx, Command{
 		Args: r.Args, Dir: r.Dir, Env: r.Env, Deadline: r.Timeout + r.Grace, Grace: r.Grace,
 		MaxBytes: bootOutput, Tail: true, Merged: true, DefaultSignals: true,
+		Private: dir, Prepare: func() error { return r.fill(dir) },
+		Collect: func() {
+			if r.Trace {
+				s.booted.Dialled = readDialled(dir)
+			}
+		},
 		Watch: s.watch, AtDeadline: s.atDeadline, AtLeft: s.atLeft,
 	})
 	var survivors *SurvivorsError
@@ -100,29 +103,34 @@ func BootUp(ctx context.Context, h Host, r BootRun) (Booted, error) {
 	}
 	s.tell(ended)
 	s.booted.Leaks = append(s.booted.Leaks, s.leaks.files(context.WithoutCancel(ctx))...)
-	if r.Trace {
-		s.booted.Dialled = readDialled(dir)
-	}
 	if ctx.Err() != nil {
 		return s.booted, fmt.Errorf("boot: %w", ctx.Err())
 	}
 	return s.booted, nil
 }
 
-// settle puts the files into dir and the name of dir into the run.
-func (r BootRun) settle(dir string) (BootRun, error) {
+// fill puts the files into dir.
+func (r BootRun) fill(dir string) error {
 	for name, text := range r.Files {
 		if !filepath.IsLocal(name) {
-			return r, fmt.Errorf("%q is no name of a file in the private directory", name)
+			return fmt.Errorf("%q is no name of a file in the private directory", name)
 		}
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return r, err
+			return err
 		}
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return r, err
+			return err
 		}
 	}
+	if r.Trace {
+		return traceDials(dir)
+	}
+	return nil
+}
+
+// settle puts the name of dir into the run.
+func (r BootRun) settle(dir string) BootRun {
 	r.Args, r.Env = slices.Clone(r.Args), slices.Clone(r.Env)
 	for _, list := range [][]string{r.Args, r.Env} {
 		for i, text := range list {
@@ -130,13 +138,9 @@ func (r BootRun) settle(dir string) (BootRun, error) {
 		}
 	}
 	if r.Trace {
-		env, err := traceDials(dir, r.Env)
-		if err != nil {
-			return r, err
-		}
-		r.Env = env
+		r.Env = tracingDials(dir, r.Env)
 	}
-	return r, nil
+	return r
 }
 
 // bootSession is a boot under way.

@@ -181,7 +181,7 @@ try:
 except OSError:
     pass
 import sitecustomize
-print(s.getsockname()[1], sitecustomize.MINE, [p for p in sys.path if "runbook-boot" in p])
+print(s.getsockname()[1], sitecustomize.MINE, [p for p in sys.path if "runbook-run" in p])
 if len(sys.argv) == 1:
     os.spawnl(os.P_WAIT, sys.executable, sys.executable, __file__, "child")
 `

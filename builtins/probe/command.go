@@ -23,12 +23,14 @@ type Command struct {
 	Survives bool
 
 	// Private is a directory that is not there yet: it is made before the program
-	// starts, Prepare fills it, and it is removed when nobody of the tree is left.
+	// starts, Prepare fills it, and it is removed when nobody of the tree is left,
+	// and Collect has read what is in it.
 	// Where the program calls BeGuard, both hold also when we are killed: then all
 	// of the tree is ended at once, and the directory goes. "" = none, and the
 	// program alone ends with us.
 	Private string
 	Prepare func() error
+	Collect func()
 
 	// DefaultSignals starts the program with SIGINT and SIGQUIT as a terminal
 	// would: a background job of a script has them ignored, and passes that on.

@@ -21,20 +21,23 @@ type Dialled struct {
 //go:embed dialled.py
 var dialledPy []byte
 
-// traceDials puts what notes it before the modules of the Python programs that
-// env is for. dir is private to the run.
-func traceDials(dir string, env []string) ([]string, error) {
+// tracingDials puts what notes it before the modules of the Python programs that
+// env is for. dir is private to the run; traceDials fills it.
+func tracingDials(dir string, env []string) []string {
 	site := filepath.Join(dir, "site")
-	if err := os.MkdirAll(site, 0o700); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(site, "sitecustomize.py"), dialledPy, 0o600); err != nil {
-		return nil, err
-	}
 	if had := envValue(env, "PYTHONPATH"); had != "" {
 		site += string(os.PathListSeparator) + had
 	}
-	return append(env, "PYTHONPATH="+site), nil
+	return append(env, "PYTHONPATH="+site)
+}
+
+// traceDials puts there what they load.
+func traceDials(dir string) error {
+	site := filepath.Join(dir, "site")
+	if err := os.MkdirAll(site, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(site, "sitecustomize.py"), dialledPy, 0o600)
 }
 
 // readDialled reads the notes, each address of a process once.

@@ -36,11 +36,11 @@ func (g *Git) Diff(ctx context.Context, base string, paths []string) (Patch, err
 	if p.Base, err = g.Resolve(ctx, base); err != nil {
 		return p, err
 	}
-	dir, err := os.MkdirTemp("", "runbook-diff-")
+	dir, done, err := borrowPrivate()
 	if err != nil {
 		return p, fmt.Errorf("git: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer done()
 	aside := []string{"GIT_INDEX_FILE=" + filepath.Join(dir, "index")}
 	if len(paths) > 0 {
 		if err := g.matchSome(ctx, aside, p.Base, paths); err != nil {

@@ -25,8 +25,12 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("PROBE_GUARDED"); dir != "" {
 		os.Unsetenv("PROBE_GUARDED")
 		h, err := probe.NewLive(probe.LiveOptions{})
-		if err == nil {
-			c := guarded(troupe("deaf(detach(deaf,detach(sleep)))"), dir)
+		c := guarded(troupe("deaf(detach(deaf,detach(sleep)))"), dir)
+		switch {
+		case err != nil:
+		case os.Getenv("TMPDIR") == dir:
+			_, err = probe.BootUp(context.Background(), h, probe.BootRun{Args: c.Args, Env: c.Env, Files: map[string]string{"file": ""}, Timeout: time.Minute})
+		default:
 			_, err = h.Act().Run(context.Background(), c)
 		}
 		if err != nil {
@@ -58,11 +62,17 @@ func marked(marker string) (pids []string) {
 // Killed at any moment, of which the first is before the guard is there, a run
 // leaves nobody behind, nor the guard, nor the directory.
 func TestGuardEndsAllWhenItsOwnerIsKilled(t *testing.T) {
-	for i := range 12 {
+	for i := range 18 {
 		dir := filepath.Join(t.TempDir(), "private")
 		marker := "PROBE_MARK=" + dir
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), "PROBE_GUARDED="+dir, marker)
+		if i >= 12 { // a boot, which names its directory itself
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Env = append(cmd.Env, "TMPDIR="+dir)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -74,8 +84,11 @@ func TestGuardEndsAllWhenItsOwnerIsKilled(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		wait(t, func() bool { return len(marked(marker)) == 0 })
+		if i >= 12 {
+			_ = os.Remove(dir) // when it is empty
+		}
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("the directory is still there, %v", err)
+			t.Errorf("round %d: the directory is still there, %v", i, err)
 		}
 	}
 }

@@ -42,11 +42,11 @@ func ReadMainGuard(ctx context.Context, h Host, python, source, name, dir string
 		return g, fmt.Errorf("main guard: %w", err)
 	}
 	g.Argv, g.Why = chosen.argv, chosen.why
-	at, err := os.MkdirTemp("", "runbook-script-")
+	at, done, err := borrowPrivate()
 	if err != nil {
 		return g, fmt.Errorf("main guard: %w", err)
 	}
-	defer os.RemoveAll(at)
+	defer done()
 	path := filepath.Join(at, "script.py")
 	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
 		return g, fmt.Errorf("main guard: %w", err)

@@ -29,23 +29,49 @@ func (c Command) prepare() (*os.File, error) {
 	if c.Private == "" {
 		return nil, nil
 	}
-	// It gets its name when it is locked: nobody sees one that is not.
-	if err := os.Mkdir(c.Private+unlocked, 0o700); err != nil {
+	dir, err := makePrivate(c.Private)
+	if err == nil && c.Prepare != nil {
+		if err = c.Prepare(); err != nil {
+			dir.Close()
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
-	dir, err := os.Open(c.Private + unlocked)
+	return dir, nil
+}
+
+// makePrivate makes one, which is locked until it is closed.
+func makePrivate(path string) (*os.File, error) {
+	// It gets its name when it is locked: nobody sees one that is not.
+	if err := os.Mkdir(path+unlocked, 0o700); err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(path + unlocked)
 	if err != nil {
 		return nil, err
 	}
 	_ = lock(dir, syscall.LOCK_SH) // where none can be had, recover can have none either
-	if err = os.Rename(c.Private+unlocked, c.Private); err == nil && c.Prepare != nil {
-		err = c.Prepare()
-	}
-	if err != nil {
+	if err := os.Rename(path+unlocked, path); err != nil {
 		dir.Close()
 		return nil, err
 	}
 	return dir, nil
+}
+
+// borrowPrivate makes one for us alone, which is gone when done was called.
+func borrowPrivate() (path string, done func(), err error) {
+	if path, err = privateName(); err != nil {
+		return "", nil, err
+	}
+	dir, err := makePrivate(path)
+	if err != nil {
+		return "", nil, err
+	}
+	return path, func() {
+		_ = removePrivate(path)
+		dir.Close()
+	}, nil
 }
 
 // unlocked ends the name of a private directory that is being made.

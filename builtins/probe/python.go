@@ -133,16 +133,13 @@ func Python(ctx context.Context, h Host, r PythonRun) (PythonResult, error) {
 			return result, fmt.Errorf("python: %w", err)
 		}
 	}
-	at, err := os.MkdirTemp("", "runbook-python-")
+	at, err := privateName()
 	if err != nil {
 		return result, fmt.Errorf("python: %w", err)
 	}
-	defer os.RemoveAll(at)
 	runner, script, answers := filepath.Join(at, "run.py"), filepath.Join(at, "script.py"), filepath.Join(at, "answers")
-	err = errors.Join(os.WriteFile(runner, pythonRunner, 0o600), os.WriteFile(script, r.Script, 0o600), os.WriteFile(answers, nil, 0o600))
-	if err != nil {
-		return result, fmt.Errorf("python: %w", err)
-	}
+	var story pythonStory
+	var badAnswers error
 	flags := []string{"-B"}
 	if r.Isolated {
 		flags = append(flags, "-I")
@@ -151,6 +148,11 @@ func Python(ctx context.Context, h Host, r PythonRun) (PythonResult, error) {
 		Args: slices.Concat(python.argv, flags, []string{runner, script, r.Name, answers}, r.Args),
 		Dir:  r.Dir, Env: r.Env, Stdin: r.Stdin, Deadline: r.Timeout, Grace: r.Grace,
 		MaxBytes: r.MaxBytes, Tail: true, Merged: true, Watch: r.Watch,
+		Private: at,
+		Prepare: func() error {
+			return errors.Join(os.WriteFile(runner, pythonRunner, 0o600), os.WriteFile(script, r.Script, 0o600), os.WriteFile(answers, nil, 0o600))
+		},
+		Collect: func() { story, badAnswers = readAnswers(answers) },
 		AtDeadline: func(last context.Context, tree []ID) {
 			if story, err := readAnswers(answers); err == nil {
 				askPython(last, h, tree, story.pid, r.Grace/2)
@@ -158,7 +160,6 @@ func Python(ctx context.Context, h Host, r PythonRun) (PythonResult, error) {
 		},
 	})
 	result.Output, result.Duration, result.Outlived = ended.Stdout, ended.Duration, ended.Outlived
-	story, badAnswers := readAnswers(answers)
 	result.Version, result.Executable, result.Answers, result.Failure = story.version, story.executable, story.answers, story.failure
 	switch {
 	case err != nil:

@@ -103,6 +103,9 @@ func (a actor) Run(ctx context.Context, c Command) (Result, error) {
 	}
 	left := p.tree.end(c.Grace)
 	ended = true
+	if c.Collect != nil {
+		c.Collect()
+	}
 	p.result(&r)
 	r.Duration = time.Since(began)
 	if len(left) > 0 {

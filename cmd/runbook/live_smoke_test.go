@@ -124,7 +124,7 @@ func TestLiveSmoke(t *testing.T) {
 			t.Fatalf("%s: the tree beside was\n%snow it is\n%s", c.name, before, now)
 		}
 	}
-	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "runbook-boot-*", "smoke.py")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "runbook-run-*", "smoke.py")); err != nil || len(left) > 0 {
 		t.Errorf("left %v, %v", left, err)
 	}
 }
