@@ -61,7 +61,9 @@ func (d *door) output(r *runFlags, j job) *output {
 			d.lose(err)
 		}
 	}, sinks...)
+	still := ticking(o.terminal, isTerminal(text))
 	o.finish = func() {
+		still()
 		_ = o.Close()
 		if f, ok := d.err.(*os.File); ok && isTerminal(f) && record.kept() {
 			what := j.ID
@@ -72,6 +74,30 @@ func (d *door) output(r *runFlags, j job) *output {
 		}
 	}
 	return o
+}
+
+// ticking moves the progress line on while a run only waits, until the function
+// that it returns is called.
+func ticking(t *sink.Terminal, live bool) (still func()) {
+	if !live {
+		return func() {}
+	}
+	every := time.NewTicker(100 * time.Millisecond)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case now := <-every.C:
+				t.Tick(now)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		every.Stop()
+		close(done)
+	}
 }
 
 // artefact implements keeper.

@@ -194,7 +194,9 @@ func (d *door) runForRepl(t *desk, r *request, j job) error {
 	if !isTerminal(d.in) {
 		text = os.Stderr // stdout is the script's
 	}
-	out := event.Tee(func(_ event.Sink, err error) { d.lose(err) }, sink.NewTerminal(text, r.terminal(text, true)), &foundSink{&t.findings})
+	drawn := sink.NewTerminal(text, r.terminal(text, true))
+	defer ticking(drawn, isTerminal(text))()
+	out := event.Tee(func(_ event.Sink, err error) { d.lose(err) }, drawn, &foundSink{&t.findings})
 	_, err = t.bench.runOn(ctx, t.bench.host.Host, j, out, nil)
 	return errors.Join(err, out.Close())
 }

@@ -81,16 +81,57 @@ func TestEveryKindOfEventSurvivesTheRecord(t *testing.T) {
 	}
 }
 
-func TestProgressLeavesNothingBehind(t *testing.T) {
+// The line of progress goes on between events, at most ten times a second, and
+// nothing of it stays.
+func TestProgressTicksAndLeavesNothingBehind(t *testing.T) {
 	opt := sink.TerminalOptions{Width: 60, Unicode: true}
 	quiet := draw(t, wedged(), opt)
 	opt.Live = true
-	live := draw(t, wedged(), opt)
-	if !strings.Contains(live, "second look in 0.5s") || !strings.Contains(live, "Look twice") {
-		t.Errorf("no progress was drawn:\n%q", live)
+	var b bytes.Buffer
+	s := sink.NewTerminal(&b, opt)
+	events := wedged()
+	for i, e := range events {
+		if err := s.Write(e); err != nil {
+			t.Fatal(err)
+		}
+		for now := e.At; i+1 < len(events) && now.Before(events[i+1].At); now = now.Add(10 * time.Millisecond) {
+			s.Tick(now)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	live := b.String()
+	for _, want := range []string{"Find the trees · 0ms\r", "Look twice · sample · 102ms\r", "Look twice · sample · 902ms\r"} {
+		if !strings.Contains(live, want) {
+			t.Errorf("no %q was drawn:\n%q", want, live)
+		}
+	}
+	if n := strings.Count(live, "Look twice · "); n > 10 {
+		t.Errorf("drawn %d times in 0.9 s, at most ten a second were promised:\n%q", n, live)
 	}
 	if diff := cmp.Diff(quiet, screen(t, live, opt.Width)); diff != "" {
 		t.Errorf("(-without progress +what stays on the terminal):\n%s", diff)
+	}
+}
+
+func TestProgressSaysWhatIsWaitedFor(t *testing.T) {
+	at := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	var b bytes.Buffer
+	s := sink.NewTerminal(&b, sink.TerminalOptions{Width: 60, Live: true})
+	for _, e := range []event.Event{
+		{At: at, StepStarted: &event.StepStarted{Name: "looks"}},
+		{At: at.Add(20 * time.Millisecond), Progressed: &event.Progressed{Text: "looking twice, 5s apart"}},
+	} {
+		if err := s.Write(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Tick(at.Add(1200 * time.Millisecond))
+	s.Clear()
+	s.Tick(at.Add(2 * time.Second)) // somebody else writes now
+	if want := "\r\x1b[K| looks - 0ms\r\x1b[K/ looks - looking twice, 5s apart - 1.2s\r\x1b[K"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
 	}
 }
 

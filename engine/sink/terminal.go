@@ -3,9 +3,8 @@ package sink
 import (
 	"io"
 	"strings"
+	"sync"
 	"time"
-
-	"github.com/charmbracelet/x/ansi"
 
 	"runbook/engine/event"
 )
@@ -42,10 +41,9 @@ type Terminal struct {
 	opt  TerminalOptions
 	zone *time.Location
 
+	mu       sync.Mutex // events come from one side, ticks from another
 	story    story
-	title    string // of the running step
-	progress bool   // a progress line stands on the terminal
-	frame    int
+	progress progressLine
 	drawn    bool // to the end
 	told     told
 	err      error
@@ -62,6 +60,8 @@ func NewTerminal(w io.Writer, opt TerminalOptions) *Terminal {
 
 // Write takes the next event.
 func (t *Terminal) Write(e event.Event) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.err != nil {
 		return t.err
 	}
@@ -87,17 +87,21 @@ func (t *Terminal) Write(e event.Event) error {
 		p.body(&t.story, &t.told, t.zone)
 		t.text(p)
 	default:
-		t.showProgress(p, e)
+		if t.opt.Live && !t.drawn && t.progress.note(e) {
+			t.drawProgress(p, e.At)
+		}
 	}
 	return t.err
 }
 
 // Close draws what there is of a run that never finished, and says so.
 func (t *Terminal) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.err != nil {
 		return t.err
 	}
-	t.Clear()
+	t.clear()
 	if !t.drawn && t.story.events > 0 {
 		t.drawn = true
 		p := t.opt.page()
@@ -110,14 +114,13 @@ func (t *Terminal) Close() error {
 // Clear takes the progress line away, so that someone else may write: a
 // question, or an error.
 func (t *Terminal) Clear() {
-	if t.progress {
-		t.progress = false
-		t.put("\r" + ansi.EraseLineRight)
-	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.clear()
 }
 
 func (t *Terminal) text(p *page) {
-	t.Clear()
+	t.clear()
 	t.put(p.String())
 }
 
@@ -125,41 +128,6 @@ func (t *Terminal) put(s string) {
 	if t.err == nil && s != "" {
 		_, t.err = io.WriteString(t.w, s)
 	}
-}
-
-// showProgress draws the step that runs, the last sign of life in it, and how
-// long the run has taken, on a line that is written over. It moves with the
-// events: a spinner that turns while nothing happens would say that something does.
-func (t *Terminal) showProgress(p *page, e event.Event) {
-	if !t.opt.Live || t.drawn {
-		return
-	}
-	doing := ""
-	switch {
-	case e.StepStarted != nil:
-		t.title = e.StepStarted.Title
-		if t.title == "" {
-			t.title = e.StepStarted.Name
-		}
-	case e.Progressed != nil:
-		doing = oneLine(e.Progressed.Text)
-	case e.Called != nil:
-		doing = e.Called.Builtin
-	default:
-		return
-	}
-	parts := []string{}
-	for _, s := range []string{t.title, doing, took(e.At.Sub(t.story.begun()))} {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	text := p.spinner[t.frame%len(p.spinner)] + " " + strings.Join(parts, " "+p.dot+" ")
-	t.frame++
-	t.progress = true
-	// One column stays free: a terminal that wraps at the last one would leave
-	// the line behind.
-	t.put("\r" + ansi.EraseLineRight + p.shorten(text, p.width-1))
 }
 
 func (p *page) view(v event.View, marks map[string]mark) {
