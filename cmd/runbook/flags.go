@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"runbook/engine"
+	"runbook/engine/sink"
 )
 
 // runFlags are the flags of `run` itself. Those of a recipe stand beside them
@@ -86,6 +89,9 @@ func (r *runFlags) check() error {
 	case r.deadline < 0:
 		return usage(fmt.Sprintf("--deadline %s: want a time from now on", r.deadline), "")
 	}
+	if err := mayRecord(r.record); err != nil {
+		return err
+	}
 	effects, err := r.effects()
 	if err != nil {
 		return usage("--allow: "+err.Error(), "")
@@ -98,6 +104,21 @@ func (r *runFlags) check() error {
 			}
 			return usage(fmt.Sprintf("--allow %s with %s: the pids there are not ours", e, flag), "run it on the machine itself, without "+flag)
 		}
+	}
+	return nil
+}
+
+// mayRecord reports, before a run of an hour rather than after it, that dir cannot
+// take its record.
+func mayRecord(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(dir, sink.EventsFile)); err == nil {
+		return usage(fmt.Sprintf("--record %s: the record of a run is there already", dir), "name another directory, or see that run: runbook replay "+dir)
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return usage(fmt.Sprintf("--record %s: want a directory, and it is a file", dir), "name another: --record "+dir+".d")
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ type output struct {
 	text     *os.File // where people read the run
 	terminal *sink.Terminal
 	record   *recording // nil: nothing is recorded
-	finish   func()     // closes the sinks and says where the record lies
+	finish   func()     // closes the sinks and says how to see the run again
 }
 
 // output opens the sinks. When stdout carries data, the text for people goes
@@ -70,7 +70,7 @@ func (d *door) output(r *runFlags, j job) *output {
 			if r.record != "" {
 				what = r.record
 			}
-			fmt.Fprintf(f, "recorded: %s (runbook replay %s)\n", shortHome(record.dir), what)
+			fmt.Fprintf(f, "recorded: runbook replay %s\n", what)
 		}
 	}
 	return o
