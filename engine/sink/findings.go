@@ -24,7 +24,6 @@ var verdicts = []struct {
 
 const (
 	gutter      = 11  // the longest word, and two
-	maxEvidence = 6   // rows, without -v
 	maxFindings = 50  // of one verdict, without -v
 	maxTitle    = 400 // columns: a culprit, what it does, and those who wait for it
 )
@@ -144,71 +143,4 @@ func (p *page) subjects(label string, subjects []event.Subject) {
 		out = append(out, strings.ReplaceAll(p.label(s.Label(), maxLabel), " ", nbsp))
 	}
 	p.beside(span{label, dim}, gutter, block{spans: []span{{strings.Join(out, ", "), plain}}})
-}
-
-// evidence draws what was read, a row for each reading: its type, its fields,
-// then where and when it was read.
-func (p *page) evidence(rows []event.Fields, zone *time.Location) {
-	label := span{"evidence", dim}
-	for i, row := range rows {
-		if i == maxEvidence && p.verbose == 0 {
-			p.beside(label, gutter, block{spans: []span{{p.dots + " " + decimal(len(rows)-i) + " more, -v shows them", dim}}})
-			return
-		}
-		p.beside(label, gutter, block{hang: 2, spans: p.reading(row, zone)})
-		label = span{}
-	}
-}
-
-// reading draws one row of evidence. A field and its value never part at the
-// end of a line, unless a line is too short for both.
-func (p *page) reading(row event.Fields, zone *time.Location) []span {
-	var out, from []span
-	for _, f := range row {
-		switch f.Name {
-		case "type":
-			out = append([]span{{p.shorten(p.value(f.Value), maxLabel) + nbsp, bold}, spaces(1)}, out...)
-			continue
-		case "source", "at":
-			text := p.brief(p.value(f.Value), 1)
-			if f.Name == "at" {
-				text = clockTime(text, zone)
-			}
-			if len(from) > 0 {
-				text = "," + nbsp + text
-			}
-			from = append(from, span{text, dim})
-			continue
-		}
-		out = append(out, span{p.shorten(f.Name, maxLabel), dim}, span{nbsp, plain}, span{p.brief(p.read(f.Value, zone), 3) + nbsp, plain}, spaces(1))
-	}
-	if len(from) > 0 {
-		out = append(out, span{"(", dim})
-		out = append(out, from...)
-		out = append(out, span{")", dim})
-	}
-	return out
-}
-
-// read is a value of evidence: a time or a duration loses the digits that
-// nobody compares by eye. The record and the report keep them.
-func (p *page) read(v any, zone *time.Location) string {
-	if s, ok := v.(string); ok && len(s) > len("1.028s") && s[0] >= '0' && s[0] <= '9' {
-		if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-			return strings.ReplaceAll(t.In(zone).Format(time.DateTime), " ", nbsp)
-		}
-		if d, err := time.ParseDuration(s); err == nil {
-			return took(d)
-		}
-	}
-	return p.value(v)
-}
-
-// clockTime shortens an RFC 3339 time to the part that differs within a run.
-func clockTime(s string, zone *time.Location) string {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return s
-	}
-	return t.In(zone).Format("15:04:05.000")
 }

@@ -273,3 +273,34 @@ func TestTheHeaderHasTheCommandLine(t *testing.T) {
 		t.Errorf("got\n%s\nwant %s", got, want)
 	}
 }
+
+// Lists and records within evidence are for people, too.
+func TestEvidenceHoldsNoBrackets(t *testing.T) {
+	holder := func(pid int64) event.Fields {
+		return event.Fields{{Name: "type", Value: "holder"}, {Name: "source", Value: "procfs"}, {Name: "pid", Value: pid}, {Name: "fd", Value: int64(1)}, {Name: "path", Value: nil}}
+	}
+	var b builder
+	b.emit(event.Event{RunStarted: &event.RunStarted{Recipe: "r"}})
+	b.emit(event.Event{Found: &event.Finding{Verdict: event.Fault, Rule: "r/pipe", Title: "a full pipe", Evidence: []event.Fields{{
+		{Name: "type", Value: "pipe"}, {Name: "bytes", Value: int64(65536)}, {Name: "writers", Value: []any{}}, {Name: "caught", Value: []any{"SIGINT", "SIGUSR1"}},
+		{Name: "readers", Value: []any{holder(31), holder(32), holder(33), holder(34), holder(35), holder(36)}},
+		{Name: "stack", Value: []any{"wait (threading.py:327)", "a frame in a file with a rather long path (/srv/app/venv/lib/worker.py:45)"}},
+		{Name: "task", Value: holder(37)}, {Name: "source", Value: "procfs"},
+	}}}})
+	got := draw(t, b.events, sink.TerminalOptions{Width: 60})
+	want := `evidence   pipe  bytes 65536  writers none
+             caught SIGINT, SIGUSR1  task pid 37, fd 1
+             (procfs)
+             readers  pid 31, fd 1
+                      pid 32, fd 1
+                      pid 33, fd 1
+                      pid 34, fd 1
+                      ... 2 more, -v shows them
+             stack  wait (threading.py:327)
+                    a frame in a file with a rather long
+                      path (/srv/app/venv/lib/worker.py:45)
+`
+	if !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"runbook/engine/event"
 )
 
 // nbsp holds a field and its value together while a row is wrapped; line turns
@@ -40,18 +38,6 @@ func (p *page) value(v any) string {
 		return "no"
 	case float64:
 		return strconv.FormatFloat(v, 'g', 6, 64)
-	case event.Fields:
-		out := make([]string, len(v))
-		for i, f := range v {
-			out[i] = f.Name + " " + p.value(f.Value)
-		}
-		return "{" + strings.Join(out, ", ") + "}"
-	case []any:
-		out := make([]string, len(v))
-		for i, x := range v {
-			out[i] = p.value(x)
-		}
-		return "[" + strings.Join(out, ", ") + "]"
 	default:
 		return fmt.Sprint(v)
 	}
