@@ -49,3 +49,14 @@ func (r *Recipe) only(names []string) (*Recipe, error) {
 	part.Steps = slices.DeleteFunc(slices.Clone(r.Steps), func(s Step) bool { return !wanted[s.Name] })
 	return &part, nil
 }
+
+// without names the steps of r that part has not.
+func (r *Recipe) without(part *Recipe) []string {
+	var out []string
+	for _, s := range r.Steps {
+		if !slices.ContainsFunc(part.Steps, func(p Step) bool { return p.Name == s.Name }) {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}

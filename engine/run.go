@@ -58,11 +58,12 @@ func (e *Engine) Run(ctx context.Context, req Request) (event.RunFinished, error
 	if err != nil {
 		return event.RunFinished{}, err
 	}
-	if req.Recipe, err = req.Recipe.only(req.Steps); err != nil {
+	whole := req.Recipe
+	if req.Recipe, err = whole.only(req.Steps); err != nil {
 		return event.RunFinished{}, err
 	}
 	r := e.start(req, bound)
-	r.announce(req)
+	r.announce(req, whole.without(req.Recipe))
 	for i := range r.recipe.Steps {
 		r.step(ctx, &r.recipe.Steps[i])
 	}
@@ -134,7 +135,7 @@ func (r *run) artefact(name string) (string, error) {
 	return path, nil
 }
 
-func (r *run) announce(req Request) {
+func (r *run) announce(req Request, leftOut []string) {
 	id := req.ID
 	if id == "" {
 		var b [4]byte
@@ -144,7 +145,7 @@ func (r *run) announce(req Request) {
 	started := event.RunStarted{
 		ID: id, Recipe: r.recipe.Name, Title: cleanText(r.recipe.Title), Digest: r.recipe.Digest, Origin: r.recipe.Origin,
 		Tool: req.Tool, Host: cleanText(req.Host), From: cleanText(req.From), Params: r.bound.Fields, Given: r.bound.given(),
-		Steps: req.Steps, Plan: []event.Planned{}, Grants: r.grants.names(), DryRun: r.dryRun, Started: r.now().Round(0),
+		Steps: req.Steps, LeftOut: leftOut, Plan: []event.Planned{}, Grants: r.grants.names(), DryRun: r.dryRun, Started: r.now().Round(0),
 	}
 	for _, p := range r.recipe.Params {
 		switch {

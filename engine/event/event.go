@@ -65,8 +65,9 @@ type RunStarted struct {
 	Dashed     string `json:"dashed,omitempty"`
 
 	// Steps are those that were asked for; empty: all. Plan has them, and what
-	// they need.
+	// they need; LeftOut are the others.
 	Steps   []string  `json:"steps,omitempty"`
+	LeftOut []string  `json:"left_out,omitempty"`
 	Plan    []Planned `json:"plan"`
 	Grants  []string  `json:"grants"`
 	DryRun  bool      `json:"dry_run,omitempty"`

@@ -59,7 +59,11 @@ func (p *page) footer(s *story) {
 	if outcome == event.Clean && counts[event.Warn] > 0 {
 		mark, in = p.warn, yellow // nothing is proven, and not all is well
 	}
-	line := []span{{mark + " " + string(outcome), in}}
+	word := string(outcome)
+	if s.run != nil && len(s.run.LeftOut) > 0 && in == green {
+		mark, in, word = p.open, bold, s.stepsDone() // a part that found nothing clears nobody
+	}
+	line := []span{{mark + " " + word, in}}
 	if in == yellow && outcome == event.Clean || outcome == event.Faults && counts[event.Fault] > 0 {
 		line = line[:0] // the count says it
 	} else if reason != "" && reason != string(outcome) && !s.found(event.Unknown, reason) {
@@ -73,9 +77,23 @@ func (p *page) footer(s *story) {
 	if s.finished != nil && len(s.findings) == 0 {
 		line = append(line, span{" " + p.dot + " no findings", plain})
 	}
-	if s.run != nil && len(s.run.Steps) > 0 {
-		line = append(line, span{" " + p.dot + " only of step " + strings.Join(s.run.Steps, ", "), plain})
+	if s.run != nil && len(s.run.LeftOut) > 0 {
+		line = append(line, span{" " + p.dot + " not run: " + strings.Join(s.run.LeftOut, ", "), plain})
 	}
 	line = append(line, span{" " + p.dot + " " + took(s.took()), dim})
 	p.flow(0, 2, line, p.measure())
+}
+
+// stepsDone says which steps were run to their end.
+func (s *story) stepsDone() string {
+	var names []string
+	for _, c := range s.steps {
+		if c.done != nil && (c.done.Status == event.StatusDone || c.done.Status == event.StatusStopped) {
+			names = append(names, c.name)
+		}
+	}
+	if len(names) == 1 {
+		return "step " + names[0] + " done"
+	}
+	return "steps " + strings.Join(names, ", ") + " done"
 }
