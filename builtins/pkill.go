@@ -218,10 +218,18 @@ func planView(plan probe.KillReport) event.View {
 		}
 		row(s.Process, what)
 	}
-	for _, r := range plan.Refused {
-		row(r.Process, "spared: "+r.Why)
+	for i, r := range plan.Refused {
+		row(r.Process, sparedAs(plan.Refused[:i], r))
 	}
 	return view
+}
+
+// sparedAs says why r is spared, once: a whole tree is for the one reason.
+func sparedAs(before []probe.Refusal, r probe.Refusal) string {
+	if n := len(before); n > 0 && before[n-1].Why == r.Why {
+		return "spared likewise"
+	}
+	return "spared: " + r.Why
 }
 
 // cleared is what pkill returns: show(pkill(t)) draws it.
@@ -248,8 +256,8 @@ func (c *cleared) View() event.View {
 	for _, s := range c.it.Survived {
 		row(s.Process, "survived: "+s.Why)
 	}
-	for _, r := range c.it.Refused {
-		row(r.Process, "spared: "+r.Why)
+	for i, r := range c.it.Refused {
+		row(r.Process, sparedAs(c.it.Refused[:i], r))
 	}
 	return view
 }

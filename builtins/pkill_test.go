@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.starlark.net/starlark"
@@ -280,6 +281,24 @@ out = [[(x.process.pid, "prompt" in x.why) for x in c.refused], len(c.ended)]`
 	}
 	if got, want := r.text(t, strings.ReplaceAll(script, "FORCE", "True")), `[[], 2]`; got != want {
 		t.Errorf("with force: got %s, want %s", got, want)
+	}
+}
+
+// What holds for a whole tree is said once in what is shown of it.
+func TestAReasonToSpareIsShownOnce(t *testing.T) {
+	r := probe.KillReport{Refused: []probe.Refusal{
+		{Process: probe.Process{ID: probe.ID{PID: 1}}, Why: "b is at a prompt"}, {Process: probe.Process{ID: probe.ID{PID: 2}}, Why: "b is at a prompt"}, {Process: probe.Process{ID: probe.ID{PID: 3}}, Why: "init"},
+	}}
+	want := []string{"spared: b is at a prompt", "spared likewise", "spared: init"}
+	for i, n := range newCleared(r, time.Time{}).View().Nodes {
+		if got := n.Cells[1]; got != want[i] {
+			t.Errorf("shown %q, want %q", got, want[i])
+		}
+	}
+	for i, n := range planView(r).Nodes {
+		if got := n.Cells[1]; got != want[i] {
+			t.Errorf("planned %q, want %q", got, want[i])
+		}
 	}
 }
 
