@@ -74,7 +74,10 @@ type NotFoundError struct {
 }
 
 func (e *NotFoundError) Error() string {
-	msg := fmt.Sprintf("no recipe %q in %s", e.Name, strings.Join(e.Roots, ", "))
+	msg := fmt.Sprintf("no recipe %q", e.Name)
+	if len(e.Roots) > 1 { // of places of one's own: that there are those that ship with us is no news
+		msg += " in " + strings.Join(e.Roots, ", ")
+	}
 	if e.Near != "" {
 		msg += fmt.Sprintf("\nhint: did you mean %s?", e.Near)
 	} else if len(e.Known) > 0 {

@@ -128,8 +128,8 @@ func TestUnknownRecipe(t *testing.T) {
 	b := newBench(t)
 	lib := b.library(map[string]string{"wedged-actor.star": small, "stale-ipc.star": small})
 	for name, want := range map[string]string{
-		"wedged_actr": "no recipe \"wedged_actr\" in embedded\nhint: did you mean wedged-actor?",
-		"zzz":         "no recipe \"zzz\" in embedded\nhint: there are stale-ipc, wedged-actor",
+		"wedged_actr": "no recipe \"wedged_actr\"\nhint: did you mean wedged-actor?",
+		"zzz":         "no recipe \"zzz\"\nhint: there are stale-ipc, wedged-actor",
 	} {
 		_, err := lib.Find(context.Background(), name)
 		var lost *NotFoundError

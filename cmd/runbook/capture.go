@@ -60,7 +60,7 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 			if !haveLinux && story == "" {
 				return usage("capture needs Linux", "")
 			}
-			if err := mayWrite(file, force); err != nil {
+			if err := mayWrite("capture", "-o", file, force); err != nil {
 				return err
 			}
 			params := map[string][]string{}
@@ -108,22 +108,27 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 
 // mayWrite refuses a file that a capture cannot become, before anything is looked
 // at. An earlier capture may be all that is left of a hang: it stays, without force.
-func mayWrite(file string, force bool) error {
+// flag is what named it, of which verb.
+func mayWrite(verb, flag, file string, force bool) error {
 	if file == "" || file == "-" {
 		return nil
+	}
+	what, hint := fmt.Sprintf("%s: %s %s", verb, flag, file), "name another file"
+	if verb == "capture" {
+		hint += ", or write over it: --force"
 	}
 	info, err := os.Stat(file)
 	switch {
 	case err == nil && info.IsDir():
-		return usage(fmt.Sprintf("capture: -o %s: it is a directory", file), "name a file in it: -o "+filepath.Join(file, "hang.tgz"))
+		return usage(what+": it is a directory", "name a file in it: "+flag+" "+filepath.Join(file, "hang.tgz"))
 	case err == nil && !info.Mode().IsRegular():
-		return usage(fmt.Sprintf("capture: -o %s: not a regular file", file), "stdout is: -o -")
+		return usage(what+": not a regular file", "stdout is: "+flag+" -")
 	case err == nil && !force:
-		return usage(fmt.Sprintf("capture: -o %s: it is there already", file), "name another file, or write over it: --force")
+		return usage(what+": it is there already", hint)
 	}
 	dir := filepath.Dir(file)
 	if _, err := os.Stat(dir); err != nil {
-		return usageBecause(fmt.Errorf("capture: -o %s: %w", file, err))
+		return usageBecause(fmt.Errorf("%s: %w", what, err))
 	}
 	return nil
 }

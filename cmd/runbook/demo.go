@@ -37,7 +37,7 @@ and takes it down. Exit 0 when the diagnosis named the culprit that was planted.
 			if err := r.check(); err != nil {
 				return err
 			}
-			if err := mayWrite(save, false); err != nil {
+			if err := mayWrite("demo", "--capture", save, false); err != nil {
 				return err
 			}
 			return d.demo(name, &r, over, save, keep)
@@ -65,6 +65,21 @@ func (d *door) demo(name string, r *runFlags, over, save string, keep bool) erro
 	if !haveLinux {
 		return usage("demo needs Linux", "")
 	}
+	j := job{
+		ID: newID(), Recipe: captureRecipe, Params: map[string][]string{}, Tool: tool(),
+		Host: hostOptions{RefuseAttach: r.refuseAttach},
+	}
+	if over != "" {
+		j.Params["over"] = []string{over}
+	}
+	b := newBench([]root{{}})
+	recipe, err := b.load(captureRecipe)
+	if err != nil {
+		return err
+	}
+	if _, err := recipe.Bind(j.Params, nil); err != nil {
+		return err
+	}
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	tree, err := plantTree(ctx, p, keep)
@@ -90,17 +105,7 @@ func (d *door) demo(name string, r *runFlags, over, save string, keep bool) erro
 		}()
 	}
 
-	b := newBench([]root{{}})
-	if _, err := b.load(captureRecipe); err != nil {
-		return err
-	}
-	j := job{
-		ID: newID(), Recipe: captureRecipe, Params: map[string][]string{"pid": {pid}}, Tool: tool(),
-		Host: hostOptions{RefuseAttach: r.refuseAttach},
-	}
-	if over != "" {
-		j.Params["over"] = []string{over}
-	}
+	j.Params["pid"] = []string{pid}
 	out := d.output(r, j)
 	verdict := &accused{}
 	f, err := b.run(ctx, j, event.Tee(func(event.Sink, error) {}, verdict, notClosed{out}), nil)

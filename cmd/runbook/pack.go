@@ -63,6 +63,7 @@ refused. Once its files are on the machine, or vendored, no network is needed.`,
 		if asJSON {
 			return d.printJSON(slices.Concat([]pack.Pinned{}, s.lock.Packs))
 		}
+		d.sayNone(s)
 		for _, p := range s.lock.Packs {
 			fmt.Fprintf(d.stdout(), "@%s  %s  %s  %s\n", p.Name, printable(p.URL), printable(cmp.Or(p.Ref, "HEAD")), p.Commit[:12])
 		}
@@ -223,6 +224,7 @@ func packRecipes(files fs.FS) []string {
 // others their update.
 func (d *door) packUpdate(ctx context.Context, s *shelf, names []string) error {
 	var failed error
+	d.sayNone(s)
 	for _, old := range slices.Clone(s.lock.Packs) {
 		if len(names) > 0 && !slices.Contains(names, old.Name) {
 			continue
@@ -249,6 +251,14 @@ func (d *door) packUpdate(ctx context.Context, s *shelf, names []string) error {
 		}
 	}
 	return errors.Join(failed, s.unknown(names))
+}
+
+// sayNone says that no pack is pinned, where there is none: silence would leave
+// open whether anything was looked at.
+func (d *door) sayNone(s *shelf) {
+	if len(s.lock.Packs) == 0 {
+		fmt.Fprintf(d.err, "runbook: no packs in %s\n", shortPath(filepath.Join(s.dir, pack.LockFile)))
+	}
 }
 
 // unknown is the error of a name that is not pinned; nil when all are.
@@ -297,6 +307,7 @@ func allFiles(trees ...fs.FS) []string {
 
 func (d *door) packFetch(ctx context.Context, s *shelf, _ []string) error {
 	var failed error
+	d.sayNone(s)
 	for _, p := range s.lock.Packs {
 		if _, err := s.find(p); err == nil {
 			fmt.Fprintf(d.stdout(), "@%s is here\n", p.Name)
@@ -312,6 +323,7 @@ func (d *door) packFetch(ctx context.Context, s *shelf, _ []string) error {
 }
 
 func (d *door) packVerify(_ context.Context, s *shelf, _ []string) error {
+	d.sayNone(s)
 	for _, p := range s.lock.Packs {
 		dir, err := s.find(p)
 		if err != nil {
@@ -324,6 +336,7 @@ func (d *door) packVerify(_ context.Context, s *shelf, _ []string) error {
 }
 
 func (d *door) packVendor(ctx context.Context, s *shelf, _ []string) error {
+	d.sayNone(s)
 	for _, p := range s.lock.Packs {
 		if _, err := s.find(p); errors.Is(err, errNotHere) {
 			if _, err := bring(ctx, &p); err != nil {
