@@ -91,7 +91,7 @@ func plantTree(ctx context.Context, p planted, keep bool) (*liveTree, error) {
 			t.note(name, pid)
 		}
 	}
-	if err := t.settle(ctx); err != nil {
+	if err := t.settle(ctx, p.root); err != nil {
 		t.Close()
 		return nil, err
 	}
@@ -160,27 +160,39 @@ func readReady(ctx context.Context, fd, n int) (string, error) {
 	return text.String(), nil
 }
 
-// settle waits until every actor sleeps, is stopped or is dead: an actor says
-// that it is ready just before it blocks.
-func (t *liveTree) settle(ctx context.Context) error {
-	for name, pid := range t.pids {
-		for {
-			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			if err != nil {
-				break // gone: the root of the orphans
-			}
-			after := string(b[strings.LastIndexByte(string(b), ')')+1:])
-			if s := strings.Fields(after); len(s) > 0 && strings.ContainsAny(s[0], "STZX") {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("%s does not come to rest: %w", name, ctx.Err())
-			case <-time.After(2 * time.Millisecond):
-			}
+// settle waits until every actor sleeps, is stopped or is dead, as it was told: an
+// actor says that it is ready just before it gets there, and may well sleep for a
+// moment on its way, waiting for a processor.
+func (t *liveTree) settle(ctx context.Context, a role) error {
+	for {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.pids[a.Name]))
+		if err != nil {
+			break // gone: the root of the orphans
+		}
+		after := string(b[strings.LastIndexByte(string(b), ')')+1:])
+		if s := strings.Fields(after); len(s) > 0 && s[0] == a.Does.restsAs() && (s[0] != "Z" || t.dead(t.pids[a.Name])) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not come to rest: %w", a.Name, ctx.Err())
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	for _, c := range a.Children {
+		if err := t.settle(ctx, c); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// dead reports whether the last thread of a process is gone, too: its children are
+// orphans only then, and its first thread is a zombie before.
+func (t *liveTree) dead(pid int) bool {
+	fds := []unix.PollFd{{Fd: int32(t.pidfds[pid]), Events: unix.POLLIN}}
+	n, _ := unix.Poll(fds, 0)
+	return n > 0
 }
 
 // Close ends every process of the tree and returns when all are dead. It may

@@ -42,6 +42,17 @@ const (
 	dies   does = "dies"   // SIGKILL, once its children stand
 )
 
+// restsAs is the state of an actor that got there, by the letters of ps(1).
+func (d does) restsAs() string {
+	switch d {
+	case stops:
+		return "T"
+	case dies:
+		return "Z"
+	}
+	return "S"
+}
+
 // scenarios lists what demo can plant, in the order in which help shows them.
 // Files are named here only; plantTree makes them.
 func scenarios() []planted {
