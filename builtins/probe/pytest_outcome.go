@@ -53,7 +53,7 @@ func (s *pytestStory) judge(e ending) verdict {
 		signal = shellSignals[e.code-128]
 	}
 	switch {
-	case e.code == 124 && !own:
+	case e.code == 124 && !own && !e.direct:
 		v.outcome, v.reason = s.hang("timeout(1) around pytest ended it")
 	case (signal == "SIGKILL" || signal == "SIGTERM") && e.timeout != nil && e.took >= e.timeout.after:
 		v.outcome, v.reason = s.hang(fmt.Sprintf("timeout(1) around pytest ended it with %s", signal))

@@ -113,6 +113,7 @@ func TestOutcomesAreToldApart(t *testing.T) {
 			verdict{"hang", "call", "pytest-timeout ended it: in t.py::a, phase call"}},
 
 		{"timeout(1): 124", began + startsA, around(124, 60*time.Second, time.Minute), verdict{"hang", "call", "timeout(1) around pytest ended it: in t.py::a, phase call"}},
+		{"os._exit(124)", began + startsA, exit(124), verdict{"crash", "call", "it exited with code 124 in the midst of its work, as os._exit does"}},
 		{"timeout(1) that nobody saw", began + startsA, around(124, 60*time.Second, 0), verdict{"hang", "call", "timeout(1) around pytest ended it: in t.py::a, phase call"}},
 		{"timeout -k: 137", began + startsA, around(137, 70*time.Second, time.Minute), verdict{"hang", "call", "timeout(1) around pytest ended it with SIGKILL: in t.py::a, phase call"}},
 		{"timeout --preserve-status: 143", began + startsA, around(143, 61*time.Second, time.Minute), verdict{"hang", "call", "timeout(1) around pytest ended it with SIGTERM: in t.py::a, phase call"}},
