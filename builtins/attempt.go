@@ -44,7 +44,7 @@ var attemptKind = &kind[*attemptFact]{
 	text: func(a *attemptFact) string { return a.Suite + " " + a.Outcome },
 	fields: []field[*attemptFact]{
 		{name: "suite", typ: "string", get: func(a *attemptFact) starlark.Value { return text(a.Suite) }},
-		{name: "outcome", typ: "string", doc: "passed, failed, error, usage, no-tests, crash, hang, startup-hang, shutdown-hang, leak, killed; see `pytest`",
+		{name: "outcome", typ: "string", doc: "passed, failed, incomplete, error, usage, no-tests, crash, hang, startup-hang, shutdown-hang, leak, killed; see `pytest`",
 			get: func(a *attemptFact) starlark.Value { return text(a.Outcome) }},
 		{name: "reason", typ: "string", doc: "one line, where the outcome does not say it all", get: func(a *attemptFact) starlark.Value { return text(a.Reason) }},
 		{name: "exit_code", typ: "int or None", doc: "None when a signal ended it", get: func(a *attemptFact) starlark.Value { return unless(-1, a.ExitCode) }},
@@ -99,7 +99,7 @@ var testKind = &kind[probe.PytestTest]{
 		{name: "phase", typ: "string", doc: "in which that was decided: setup, call, teardown, collect; crash: its worker died; empty: it passed",
 			get: func(t probe.PytestTest) starlark.Value { return text(t.Phase) }},
 		{name: "duration", typ: "duration", doc: "of all its phases", get: func(t probe.PytestTest) starlark.Value { return span(t.Duration) }},
-		{name: "message", typ: "string", doc: "one line; empty: it passed", get: func(t probe.PytestTest) starlark.Value { return text(t.Message) }},
+		{name: "message", typ: "string", doc: "one line; empty: it passed at once; of one that passed when it was run again, the failure before", get: func(t probe.PytestTest) starlark.Value { return text(t.Message) }},
 		{name: "text", typ: "string", doc: "the failure as pytest prints it, its end", aside: true, get: func(t probe.PytestTest) starlark.Value { return text(t.Text) }},
 		{name: "reruns", typ: "int", doc: "attempts that a plugin made before this one", get: func(t probe.PytestTest) starlark.Value { return integer(t.Reruns) }},
 		{name: "worker", typ: "string or None", doc: "of pytest-xdist", get: func(t probe.PytestTest) starlark.Value { return orNone(t.Worker) }},

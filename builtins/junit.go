@@ -168,6 +168,9 @@ func (l *caseList) add(attempt starlark.HasAttrs) {
 			continue // it had a result for its setup, and then hung
 		}
 		blamed = blamed || one.Bad()
+		for range countOf(t, "reruns") { // by a plugin, within this run of the suite
+			l.of(id).attempt(probe.JUnitAttempt{Outcome: "failed", Message: one.Message})
+		}
 		l.of(id).attempt(one)
 	}
 	for _, v := range itemsOf(attempt, "running") {
@@ -218,7 +221,7 @@ func joinText(list []starlark.Value) string {
 	return strings.Join(parts, "; ")
 }
 
-// textOf, durationOf and itemsOf read an attribute of a value that a recipe
+// textOf, durationOf, countOf and itemsOf read an attribute of a value that a recipe
 // made; what is not there, or None, or of another type, is empty.
 
 func textOf(o starlark.HasAttrs, name string) string {
@@ -231,6 +234,13 @@ func durationOf(o starlark.HasAttrs, name string) time.Duration {
 	v, _ := o.Attr(name)
 	d, _ := v.(startime.Duration)
 	return time.Duration(d)
+}
+
+func countOf(o starlark.HasAttrs, name string) int {
+	v, _ := o.Attr(name)
+	n, _ := v.(starlark.Int)
+	count, _ := n.Int64()
+	return int(max(0, min(count, 1000)))
 }
 
 func itemsOf(o starlark.HasAttrs, name string) []starlark.Value {

@@ -23,7 +23,7 @@ func (w *world) pytest() engine.Builtin {
 		Name: "pytest",
 		Doc: "Runs one suite under the user's own pytest, in a session of its own, until it ends or its deadline is over. Nothing of its tree is left then.\n\n" +
 			"A small plugin, loaded with `-p`, tells what pytest is doing; nothing of the project is changed. Outcomes:\n\n" +
-			"- `passed`, `failed`; `error`: could not be collected, or pytest itself failed; `usage`: no such file or test; `no-tests`: nothing was run, which is no pass\n" +
+			"- `passed`, `failed`, whatever the exit code; `incomplete`: none failed, and some were never run; `error`: could not be collected, or pytest itself failed; `usage`: no such file or test; `no-tests`: nothing was run, which is no pass\n" +
 			"- `hang`: the deadline was over within a test; `startup-hang`: before all tests were collected; `shutdown-hang`: after the last one, \"passed but hung\"\n" +
 			"- `crash`: ended itself by a signal, or vanished in the midst of its work; `killed`: ended from outside\n" +
 			"- `leak`: passed, and left processes behind, which were ended\n\n" +

@@ -60,7 +60,8 @@ type PytestProgress struct {
 // Outcome:
 //
 //	passed         every test did
-//	failed         some did not
+//	failed         some did not, whatever the exit code
+//	incomplete     none failed, and some were never run: pytest.exit(returncode=0)
 //	error          a file could not be collected, or pytest itself failed
 //	usage          pytest refused its arguments: no such file, no such test
 //	no-tests       nothing was run, which is no pass
@@ -100,11 +101,14 @@ type PytestTest struct {
 	Outcome  string // passed failed error skipped xfailed xpassed
 	Phase    string // in which that was decided: setup, call, teardown, collect, crash
 	Duration time.Duration
-	Message  string // one line; "" = passed
+	Message  string // one line; "" = passed, at once
 	Text     string // the failure as pytest tells it, its end; "" = none
 	Reruns   int    // by a plugin, before this outcome
 	Worker   string // of pytest-xdist; "" = none
 }
+
+// bad reports whether the test counts against its suite.
+func (t PytestTest) bad() bool { return t.Outcome == "failed" || t.Outcome == "error" }
 
 //go:embed pytest_plugin.py
 var pytestPlugin []byte

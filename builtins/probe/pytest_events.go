@@ -49,6 +49,7 @@ type pytestStory struct {
 	finished                bool        // the session is over, with code
 	code                    int
 	ran                     int // tests, as pytest itself counted when it finished
+	collected               int // tests that were to be run
 }
 
 // pytestProc is one process of a run: pytest itself, or a worker.
@@ -93,15 +94,17 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 		p.phase = "collect"
 	case "collected":
 		p.phase = "run"
+		s.collected = max(s.collected, e.Count) // every worker of xdist has all of them
 	case "start":
 		p.phase, p.test, p.since = "setup", e.ID, now
 	case "call", "teardown":
 		p.phase = e.Event
 	case "end":
 		t := PytestTest{ID: e.ID, Outcome: e.Outcome, Phase: e.Phase, Duration: time.Duration(e.Seconds * float64(time.Second)), Message: e.Message, Text: e.Text, Reruns: e.Reruns, Worker: e.Worker}
-		s.tests = append(s.tests, t)
+		if s.ended(t) {
+			p.done++
+		}
 		p.phase, p.test = "run", ""
-		p.done++
 		if t.Duration > p.took {
 			p.slowest, p.took = t.ID, t.Duration
 		}
@@ -131,6 +134,27 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 	case "exit":
 		p.gone = true
 	}
+}
+
+// ended keeps a test that ended, and reports whether it is a new one. One that
+// did not pass and begins anew is run again by a plugin: it takes the place of
+// what it was, with the words of the failure.
+func (s *pytestStory) ended(t PytestTest) bool {
+	i := len(s.tests) - 1
+	for i >= 0 && (s.tests[i].ID != t.ID || s.tests[i].Worker != t.Worker) {
+		i--
+	}
+	if i < 0 || !s.tests[i].bad() {
+		s.tests = append(s.tests, t)
+		return true
+	}
+	before := s.tests[i]
+	t.Reruns += before.Reruns + 1
+	if t.Message == "" {
+		t.Message, t.Text = before.Message, before.Text
+	}
+	s.tests[i] = t
+	return false
 }
 
 // collectError keeps a file that could not be collected, once: every worker

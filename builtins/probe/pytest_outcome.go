@@ -2,7 +2,6 @@ package probe
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,8 +45,9 @@ func (s *pytestStory) judge(e ending) verdict {
 		v.outcome, v.reason = "killed", "the run was interrupted"
 		return v
 	}
-	// A code that pytest itself announced is no signal in disguise.
-	own := s.finished && s.code == e.code
+	// A code that pytest itself announced is no signal in disguise, nor is one
+	// of a pytest that nothing stands around: a test may call os._exit(124).
+	own := e.direct || s.finished && s.code == e.code
 	signal := e.signal
 	if signal == "" && !own {
 		signal = shellSignals[e.code-128]
@@ -63,8 +63,9 @@ func (s *pytestStory) judge(e ending) verdict {
 		v.outcome, v.reason = s.hang("pytest-timeout ended it")
 	case len(s.crashed) > 0:
 		v.outcome, v.reason = "crash", fmt.Sprintf("a worker died in %s", strings.Join(s.crashed, ", "))
-	case !s.finished && e.code != 4 && len(s.procs) > 0 && (len(running) > 0 || e.code == 0 && order[phase] > 0):
-		// os._exit within a test. Its code says nothing of the tests.
+	case !s.finished && e.code != 4 && len(s.procs) > 0 && (len(running) > 0 || e.code == 0 && order[phase] > 0 && phase != "exit"):
+		// os._exit within a test. Its code says nothing of the tests. --help comes
+		// to "exit" without a session, regularly.
 		v.outcome, v.reason = "crash", fmt.Sprintf("it exited with code %d in the midst of its work, as os._exit does", e.code)
 	default:
 		code := e.code
@@ -94,8 +95,10 @@ func (s *pytestStory) hang(why string) (outcome, reason string) {
 	return "hang", why + ": between tests"
 }
 
-// faults are the signals that a program sends itself.
-var faults = map[string]bool{"SIGSEGV": true, "SIGABRT": true, "SIGBUS": true, "SIGFPE": true, "SIGILL": true, "SIGTRAP": true, "SIGSYS": true}
+// faults are the signals that a program brings upon itself.
+// Two of them come from the kernel, when a limit of the program's own is reached.
+var faults = map[string]bool{"SIGSEGV": true, "SIGABRT": true, "SIGBUS": true, "SIGFPE": true, "SIGILL": true, "SIGTRAP": true, "SIGSYS": true,
+	"SIGXCPU": true, "SIGXFSZ": true}
 
 func (s *pytestStory) signalled(signal string, e ending) (outcome, reason string) {
 	switch {
@@ -116,14 +119,12 @@ func (s *pytestStory) exited(code int) string {
 		switch {
 		case len(s.procs) == 0:
 			return "error" // whatever that was, it was no pytest
-		case s.interrupt.Event != "":
-			return "error" // pytest.exit(returncode = 0): the rest was not run
-		case s.notCollected() != "":
-			return "error"
-		case s.unpassed() != "":
-			return "failed" // a plugin, or a conftest.py, has bent the exit code
-		case s.ran == 0:
+		case s.bad() > 0:
+			return s.exited(1) // conftest.py, or a plugin, bent the code
+		case s.ran == 0 && s.interrupt.Message == "":
 			return "no-tests" // --version, --collect-only, …
+		case s.notRun() > 0 || s.interrupt.Message != "":
+			return "incomplete"
 		}
 		return "passed"
 	case 1:
@@ -151,7 +152,7 @@ func (s *pytestStory) exited(code int) string {
 // Not all: a program may use the higher codes for words of its own.
 var shellSignals = map[int]string{
 	1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL",
-	11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 31: "SIGSYS",
+	11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
 }
 
 // interruptedBySignal tells SIGINT from pytest.exit and from a failed
@@ -165,12 +166,14 @@ func (s *pytestStory) because(code int, e ending) string {
 	switch {
 	case len(s.procs) == 0 && code != 4:
 		return fmt.Sprintf("exit code %d, and pytest was not heard of: %s", code, lastLine(e.output))
+	case code == 0 && s.bad() > 0:
+		return fmt.Sprintf("exit code 0, though %d of its tests did not pass: conftest.py or a plugin changed it", s.bad())
 	case code == 0 && s.interrupt.Message != "":
-		return fmt.Sprintf("exit code 0, but it was ended before all tests were run: %s", firstLine(s.interrupt.Message))
-	case code == 0 && s.unpassed() != "":
-		return fmt.Sprintf("exit code 0, though %s did not pass", s.unpassed())
+		return fmt.Sprintf("%d of %d tests were not run: %s", s.notRun(), s.collected, firstLine(s.interrupt.Message))
 	case code == 0 && s.ran == 0:
 		return "exit code 0, but no test was run"
+	case code == 0 && s.notRun() > 0:
+		return fmt.Sprintf("%d of %d tests were not run", s.notRun(), s.collected)
 	case code == 1 && !s.finished:
 		return lastLine(e.output)
 	case code == 2 && s.interrupt.Message != "":
@@ -180,6 +183,9 @@ func (s *pytestStory) because(code int, e ending) string {
 	case code == 3:
 		return firstLine("error within pytest: " + s.internal)
 	case code == 4:
+		if why := wordOf(e.output, ": error: "); why != "" {
+			return firstLine(strings.TrimPrefix(why, ": ")) // argparse, behind its usage
+		}
 		return firstLine(wordOf(e.output, "ERROR:"))
 	case code == 1 && s.notCollected() != "":
 		return firstLine("not collected: " + s.notCollected())
@@ -207,26 +213,25 @@ func (s *pytestStory) notCollected() string {
 	return why
 }
 
-// unpassed is a test, or a file, that did not pass when it was run the last
-// time: a plugin may have run it more than once. "" = there is none.
-func (s *pytestStory) unpassed() string {
-	seen := map[string]bool{}
-	for _, t := range slices.Backward(s.tests) {
-		if !seen[t.ID] && (t.Outcome == "failed" || t.Outcome == "error") {
-			return t.ID
-		}
-		seen[t.ID] = true
-	}
-	return ""
+func (s *pytestStory) failed() bool {
+	return s.bad() > 0 || s.ran > len(s.tests) // a worker elsewhere knows
 }
 
-func (s *pytestStory) failed() bool {
+// bad is how many tests, and files that could not be collected, did not pass.
+func (s *pytestStory) bad() int {
+	n := 0
 	for _, t := range s.tests {
-		if t.Outcome == "failed" || t.Outcome == "error" {
-			return true
+		if t.bad() {
+			n++
 		}
 	}
-	return s.ran > len(s.tests) // a worker elsewhere knows
+	return n
+}
+
+// notRun is how many of the tests that were collected did not come to an end.
+// Those of which only pytest's own count tells have ended.
+func (s *pytestStory) notRun() int {
+	return max(0, s.collected-max(s.ran, s.done()))
 }
 
 // wordOf is what stands on the line of output that has the given word, from

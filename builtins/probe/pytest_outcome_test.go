@@ -13,7 +13,7 @@ import (
 const began = `
 {"e":"boot","w":"","pid":7,"ppid":1,"python":"/py","version":"3.11.7","pytest":"9.2.0"}
 {"e":"collect","w":""}
-{"e":"collected","w":"","n":2}
+{"e":"collected","w":"","n":1}
 `
 
 const (
@@ -56,11 +56,6 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		{"passed", began + passedA + finish(0), exit(0), verdict{"passed", "", ""}},
 		{"failed", began + failedA + finish(1), exit(1), verdict{"failed", "", ""}},
 		{"failed without a failure", began + passedA + finish(0), exit(1), verdict{"failed", "", "exit code 1, though no test failed"}},
-		// 2026-11-28: each of these was called a pass.
-		{"failed, and the exit code bent", began + failedA + finish(1), exit(0), verdict{"failed", "", "exit code 0, though t.py::a did not pass"}},
-		{"failed, and passed when a plugin ran it again", began + failedA + passedA + finish(0), exit(0), verdict{"passed", "", ""}},
-		{"pytest.exit(returncode = 0)", began + passedA + `{"e":"interrupt","m":"_pytest.outcomes.Exit: done","w":""}` + "\n" + finish(0), exit(0),
-			verdict{"error", "", "exit code 0, but it was ended before all tests were run: _pytest.outcomes.Exit: done"}},
 		{"no tests", began + finish(5), exit(5), verdict{"no-tests", "", ""}},
 		{"only collected", began + strings.Replace(finish(0), `"n":1,`, "", 1), exit(0), verdict{"no-tests", "", "exit code 0, but no test was run"}},
 		{"not collected", began + `{"e":"error","id":"t.py","m":"no module x","w":""}` + "\n" + finish(2),
@@ -74,8 +69,19 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		{"error of pytest", began + `{"e":"internal","m":"KeyError: 'x'","w":""}` + "\n" + finish(3), exit(3), verdict{"error", "", "error within pytest: KeyError: 'x'"}},
 		{"no such file", began, ending{code: 4, direct: true, output: "ERROR: file or directory not found: x.py\n\n"},
 			verdict{"usage", "", "ERROR: file or directory not found: x.py"}},
-		{"no such option", "", ending{code: 4, direct: true, output: "ERROR: usage: pytest\nERROR: unrecognized arguments: --nope\n"},
-			verdict{"usage", "", "ERROR: unrecognized arguments: --nope"}},
+		{"no such option", "", ending{code: 4, direct: true, output: "ERROR: usage: pytest\npytest: error: unrecognized arguments: --nope\n  rootdir: /x\n"},
+			verdict{"usage", "", "error: unrecognized arguments: --nope"}},
+		// 2026-11-28: each of these was called a pass.
+		{"failed, and a plugin bent the code", began + failedA + finish(0), exit(0),
+			verdict{"failed", "", "exit code 0, though 1 of its tests did not pass: conftest.py or a plugin changed it"}},
+		{"failed, and the code was bent after the session", began + failedA + finish(1), exit(0),
+			verdict{"failed", "", "exit code 0, though 1 of its tests did not pass: conftest.py or a plugin changed it"}},
+		{"failed, and passed when it was run again", began + failedA + passedA + finish(0), exit(0), verdict{"passed", "", ""}},
+		{"failed each time it was run", began + failedA + failedA + finish(1), exit(1), verdict{"failed", "", ""}},
+		{"pytest.exit with code 0", strings.Replace(began, `"n":1`, `"n":3`, 1) + passedA + `{"e":"interrupt","m":"_pytest.outcomes.Exit: done","w":""}` + "\n" + finish(0), exit(0),
+			verdict{"incomplete", "", "2 of 3 tests were not run: _pytest.outcomes.Exit: done"}},
+		{"some were never run", strings.Replace(began, `"n":1`, `"n":3`, 1) + passedA + finish(0), exit(0), verdict{"incomplete", "", "2 of 3 tests were not run"}},
+		{"--help", `{"e":"boot","w":"","pid":7,"ppid":1}` + "\n" + `{"e":"unconfigure","w":""}` + "\n", exit(0), verdict{"no-tests", "", "exit code 0, but no test was run"}},
 		{"a code of its own", began + passedA + finish(0), exit(77), verdict{"error", "", "exit code 77"}},
 		{"nothing was heard", "", ending{code: 0, direct: true, output: "hello\nthere\n"}, verdict{"error", "", "exit code 0, and pytest was not heard of: there"}},
 		{"failed before the session", `{"e":"boot","w":"","pid":7,"ppid":1}` + "\n", ending{code: 1, direct: true, output: "Traceback\nImportError: x\n"},
@@ -85,6 +91,9 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		{"crash told by a shell", began + startsA, around(139, time.Second, 0), verdict{"crash", "call", "ended by SIGSEGV"}},
 		{"crash at the end", began + passedA + finish(0), died("SIGABRT"), verdict{"crash", "exit", "ended by SIGABRT"}},
 		{"os._exit(0) in a test", began + startsA, exit(0), verdict{"crash", "call", "it exited with code 0 in the midst of its work, as os._exit does"}},
+		{"os._exit(124) in a test", began + startsA, exit(124), verdict{"crash", "call", "it exited with code 124 in the midst of its work, as os._exit does"}},
+		{"os._exit(137) in a test", began + startsA, exit(137), verdict{"crash", "call", "it exited with code 137 in the midst of its work, as os._exit does"}},
+		{"a limit of CPU time", began + startsA, died("SIGXCPU"), verdict{"crash", "call", "ended by SIGXCPU"}},
 		{"os._exit(1) between tests", began + passedA, exit(1), verdict{"error", "", ""}},
 		{"a worker crashed", workers + `{"e":"start","id":"t.py::a","w":"gw0"}` + "\n" + `{"e":"crash","id":"t.py::a","of":"gw0","w":""}` + "\n" + finish(1), exit(1),
 			verdict{"crash", "exit", "a worker died in t.py::a"}},
@@ -129,6 +138,17 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		if diff := cmp.Diff(c.want, s.judge(c.end), cmp.AllowUnexported(verdict{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
+	}
+}
+
+// A plugin that runs a failed test again makes one test of it, which keeps the
+// words of the failure.
+func TestATestThatIsRunAgainIsOne(t *testing.T) {
+	var s pytestStory
+	s.feed([]byte(began+failedA+passedA), time.Unix(1, 0))
+	want := []PytestTest{{ID: "t.py::a", Outcome: "passed", Duration: 500 * time.Millisecond, Message: "t.py:3: no", Reruns: 1}}
+	if diff := cmp.Diff(want, s.tests); diff != "" || s.done() != 1 {
+		t.Errorf("%d done (-want +got):\n%s", s.done(), diff)
 	}
 }
 

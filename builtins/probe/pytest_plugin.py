@@ -91,6 +91,7 @@ class State:
     phase = ""
     duration = 0.0
     message = text = ""
+    before = ("", "")  # message and text of an attempt that was run again
     reruns = 0
     ran = 0  # tests that were more than deselected, here or in workers
     controller = False  # of xdist: the workers tell
@@ -182,7 +183,7 @@ def pytest_runtest_logstart(nodeid):
         return
     NOW.nodeid, NOW.quoted = nodeid, json.dumps(nodeid)
     forget()
-    NOW.reruns = 0
+    NOW.reruns, NOW.before = 0, ("", "")
     LINE.write('{"e":"start","id":%s,"w":"%s"}\n' % (NOW.quoted, LINE.worker))
 
 
@@ -212,8 +213,9 @@ def pytest_runtest_logreport(report):
     if NOW.controller or report.nodeid != NOW.nodeid:
         return
     if report.when == "setup":
-        if NOW.outcome:
+        if NOW.outcome in ("failed", "error"):
             NOW.reruns += 1  # pytest-rerunfailures: another attempt
+            NOW.before = NOW.message, NOW.text
         forget()
     NOW.duration += report.duration
     outcome = judge(report)
@@ -242,7 +244,8 @@ def pytest_runtest_logfinish(nodeid):
     if NOW.outcome == "passed" and not NOW.reruns:
         LINE.write('{"e":"end","id":%s,"o":"passed","d":%.6f,"w":"%s"}\n' % (NOW.quoted, NOW.duration, LINE.worker))
     else:
-        LINE.say("end", id=nodeid, o=NOW.outcome, p=NOW.phase, d=NOW.duration, m=NOW.message, x=NOW.text, r=NOW.reruns)
+        message, text = (NOW.message, NOW.text) if NOW.message else NOW.before
+        LINE.say("end", id=nodeid, o=NOW.outcome, p=NOW.phase, d=NOW.duration, m=message, x=text, r=NOW.reruns)
     NOW.nodeid = ""
 
 
