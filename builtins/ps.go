@@ -100,8 +100,23 @@ var processKind = &kind[*probe.Process]{
 			get: func(p *probe.Process) starlark.Value { return truth(p.Zombie()) }},
 		{name: "stopped", typ: "bool", doc: "by a signal or a tracer", aside: true,
 			get: func(p *probe.Process) starlark.Value { return truth(p.Stopped()) }},
+		{name: "exit", typ: "string or None", doc: `of a zombie: how it ended, "SIGKILL" or "exit status 2"; None: with exit status 0, or we may not know`,
+			get: func(p *probe.Process) starlark.Value { return orNone(exit(p)) }},
 		{name: "tracer", typ: "int", doc: "pid of the debugger that is attached; 0 none", get: func(p *probe.Process) starlark.Value { return integer(p.Tracer) }},
 	},
+}
+
+// exit names the wait status of a zombie: a signal in the low seven bits, an
+// exit status above them. "" is 0.
+func exit(p *probe.Process) string {
+	switch signal := p.Exit & 0x7f; {
+	case !p.Zombie() || p.Exit == 0:
+		return ""
+	case signal != 0:
+		return signalName(signal)
+	default:
+		return fmt.Sprintf("exit status %d", p.Exit>>8&0xff)
+	}
 }
 
 // Subject makes a process what a finding can be about.

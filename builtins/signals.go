@@ -62,13 +62,16 @@ var linuxSignals = strings.Fields("HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 
 func signalNames(mask uint64) []string {
 	var names []string
 	for sig := 1; sig <= 64; sig++ {
-		switch {
-		case !probe.Has(mask, sig):
-		case sig <= len(linuxSignals):
-			names = append(names, "SIG"+linuxSignals[sig-1])
-		default:
-			names = append(names, "SIG"+strconv.Itoa(sig)) // real-time; the C library gives 32 and 33 to itself
+		if probe.Has(mask, sig) {
+			names = append(names, signalName(sig))
 		}
 	}
 	return names
+}
+
+func signalName(sig int) string {
+	if sig <= len(linuxSignals) {
+		return "SIG" + linuxSignals[sig-1]
+	}
+	return "SIG" + strconv.Itoa(sig) // real-time; the C library gives 32 and 33 to itself
 }

@@ -141,6 +141,12 @@ var socketKind = &kind[socketFact]{
 			}
 			return span(s.LastRecv)
 		}},
+		{name: "received", typ: "int or None", doc: "bytes that ever arrived (TCP)", aside: true, get: func(s socketFact) starlark.Value {
+			if s.Received == 0 {
+				return starlark.None
+			}
+			return unsigned(s.Received)
+		}},
 		{name: "inode", typ: "int or None", aside: true, get: func(s socketFact) starlark.Value { return inode(s.Inode) }},
 		{name: "netns", typ: "string or None", doc: "network namespace; None ours, or unknown", aside: true, get: func(s socketFact) starlark.Value { return orNone(s.NetNS) }},
 		{name: "peer_pid", typ: "int or None", doc: "who holds the other end, among the processes that were read together", get: func(s socketFact) starlark.Value { return unless(0, s.PeerPID) }},

@@ -28,6 +28,7 @@ type Process struct {
 	Matched bool // by the pattern or pid that was asked for, not merely a relative
 	Above   bool // an ancestor of ours, such as the shell in which we were called
 	Tracer  int  // TracerPid; 0 none
+	Exit    int  // of a zombie: how it ended, as wait(2) tells it; 0 exit status 0, or hidden (needs PTRACE_MODE_READ)
 }
 
 // Identity is who a process says it is.

@@ -48,7 +48,7 @@ func readProcess(ctx context.Context, h Host, pid int) (_ Process, unknown, err 
 		ID: ID{PID: pid, Start: st.Start}, At: h.Now(),
 		PPID: st.PPID, PGID: st.PGID, SID: st.SID, UID: -1,
 		State: st.State, Comm: Clean([]byte(st.Comm)), Threads: st.Threads,
-		Started: clock.At(st.Start), CPU: clock.Span(st.User + st.System),
+		Started: clock.At(st.Start), CPU: clock.Span(st.User + st.System), Exit: st.Exit,
 	}
 	p.Age = max(0, p.At.Sub(p.Started))
 	unknown = p.readRest(ctx, h, st.Kernel)

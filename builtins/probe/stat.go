@@ -22,6 +22,7 @@ type Stat struct {
 	System  uint64
 	Threads int
 	Start   uint64 // since boot
+	Exit    int    // of one that has ended, as wait(2) tells it; 0 is also what who may not know is shown
 }
 
 // pfKthread is PF_KTHREAD of include/linux/sched.h.
@@ -77,5 +78,10 @@ func ParseStat(b []byte) (Stat, error) {
 		}
 	}
 	s.Kernel = flags&pfKthread != 0
+	if len(f) > 52-3 { // since Linux 3.5
+		if s.Exit, err = strconv.Atoi(string(f[52-3])); err != nil {
+			return Stat{}, fmt.Errorf("stat: exit_code: %w", err)
+		}
+	}
 	return s, nil
 }

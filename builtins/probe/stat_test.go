@@ -21,6 +21,14 @@ func TestStatOfANameWithBrackets(t *testing.T) {
 	}
 }
 
+func TestStatOfAZombieTellsItsEnd(t *testing.T) {
+	const line = "7 (python3) Z 1 1 1 0 -1 4194316 0 0 0 0 1 1 0 0 20 0 1 0 5 0 0 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 139\n"
+	got, err := ParseStat([]byte(line))
+	if err != nil || got.Exit != 139 {
+		t.Errorf("exit = %d, err %v; want 139, SIGSEGV with a core", got.Exit, err)
+	}
+}
+
 func TestStatOfAKernelThread(t *testing.T) {
 	got, err := ParseStat([]byte("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 1 0 0\n"))
 	if err != nil || !got.Kernel {

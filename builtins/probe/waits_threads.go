@@ -83,8 +83,8 @@ func (w *waiting) onSocketCall(p *Pair, t *Thread, e Edge) []Edge {
 		}
 		// A socketpair has a peer and no address.
 		switch l := w.listener(s); {
-		case s.PeerPID == p.Second.Process.PID:
-			return nil // both ends are its own: nobody else can end this wait
+		case s.PeerPID == p.Second.Process.PID, s.PeerPID == 0 && l != nil && l.PID == p.Second.Process.PID:
+			return nil // both ends are its own, accepted or not: nobody else can end this wait
 		case s.PeerPID != 0:
 			e.HolderText = ""
 			w.outside(&e, s.PeerPID)

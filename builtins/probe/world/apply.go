@@ -27,6 +27,7 @@ type process struct {
 	pid, ppid      int
 	args           []string
 	uid, tracer    int
+	exit           int // as wait(2) tells it
 	sid, pgid      int // 0: the root's
 	age            time.Duration
 	cgroup         string
@@ -262,7 +263,7 @@ func (w *world) process(pid int, rest []string) error {
 		"uid": number(&p.uid), "age": duration(&p.age), "tracer": number(&p.tracer), "sid": number(&p.sid), "pgid": number(&p.pgid),
 		"cgroup": text(&p.cgroup), "exe": text(&p.exe), "netns": text(&p.netns),
 		"ignored": signals(&p.ign), "blocked": signals(&p.blk), "caught": signals(&p.caug), "ppid": number(&p.ppid),
-		"state": text(&main.state),
+		"state": text(&main.state), "exit": number(&p.exit),
 	} {
 		known[name] = set
 	}

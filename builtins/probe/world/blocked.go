@@ -117,11 +117,17 @@ func (t *thread) guess(arch string) string {
 			if b.fd {
 				args[0] = 3 // trio's epoll instance
 			}
+			if strings.HasPrefix(b.syscall, "epoll") {
+				args[3] = noTimeout
+			}
 			return syscallLine(nr, args)
 		}
 	}
 	return "-1 0x7ffd00000000 0x7f0000000000"
 }
+
+// noTimeout is the -1 of epoll_wait, an int, in a register.
+const noTimeout = 0xffffffff
 
 func syscallLine(nr int, args [6]uint64) string {
 	line := strconv.Itoa(nr)

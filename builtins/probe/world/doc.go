@@ -29,6 +29,7 @@
 //	uid=1000       age=10m        cpu=1.5s       tracer=99
 //	sid=100        pgid=100       the root's, of its tree, otherwise
 //	cgroup=/x      exe=/usr/bin/python3          netns=net:[4026531840]
+//	exit=9         of one that has ended, as wait(2) tells it: 9 SIGKILL, 512 exit status 2
 //	ignored=2,15   blocked=2      caught=2       signal numbers; Python catches 2
 //	and the options of its main thread, below
 //

@@ -201,8 +201,8 @@ func (w *world) stat(p *process, tid int, t *thread, cpu time.Duration) []byte {
 		flags |= 0x00200000 // a kernel thread
 	}
 	return fmt.Appendf(nil, "%d (%s) %s %d %d %d 0 -1 %d 0 0 0 0 %d 0 0 0 20 0 %d 0 %d 0 0 "+
-		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
-		tid, cut(t.name), t.state, p.ppid, pgid, sid, flags, int64(user), len(p.threads), int64(start))
+		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 %d\n",
+		tid, cut(t.name), t.state, p.ppid, pgid, sid, flags, int64(user), len(p.threads), int64(start), p.exit)
 }
 
 // status writes proc_pid_status(5), as much of it as anybody reads.
