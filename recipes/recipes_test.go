@@ -70,7 +70,7 @@ func TestEveryRuleHasAStory(t *testing.T) {
 	}{
 		{"wedged-actor", []rules{
 			{"lib/say.star", `(?m)^ *(?:fault|warn|say|note|unknown|rule_out)\(\n *"([a-z-]+)",`, " %s "},
-			{"lib/states.star", reads, " %s "}, {"lib/computes.star", reads, " %s "}, {"lib/orphans.star", reads, " %s "},
+			{"lib/states.star", reads, " %s "}, {"lib/computes.star", reads, " %s "}, {"lib/orphans.star", reads, " %s "}, {"lib/unread.star", reads, " %s "},
 			{"lib/waiting.star", `(?m)row\(\n *"[a-z-]+",\n *"([^"]+?)(?: %[sd].*)?",`, "%s"},
 			{"lib/say.star", `(?m)^    "[a-z_]+": \("[a-z-]+", "([^"]+)"\)`, "%s"},
 		}, 40},

@@ -25,6 +25,15 @@ def sleep(a):
     time.sleep(FOREVER)
 
 
+def sip(a, peer):
+    """Takes a few bytes and sleeps, and never comes back to its loop."""
+    a.conns[peer].sock.setblocking(True)
+    a.stick()
+    while True:
+        a.conns[peer].sock.recv(5)
+        time.sleep(0.2)
+
+
 def event(a):
     a.stick()
     threading.Event().wait()

@@ -121,6 +121,12 @@ def slow(a, peer, ms):
     a.conns[peer].slow = float(ms) / 1000
 
 
+def take_now_and_then(a, peer, seconds):
+    """A task that takes a little and sleeps: its loop idles meanwhile, and nobody waits to read."""
+    deaf(a, peer)
+    a.loop.every(float(seconds), lambda: a.conns[peer].sock.recv(100))
+
+
 def hold_flock(a, key):
     f = open(a.world.file(key), "w")
     fcntl.flock(f, fcntl.LOCK_EX)
