@@ -165,6 +165,16 @@ func (p *Pair) threadStill(t *Thread) bool {
 		was.Voluntary == t.Voluntary && was.Forced == t.Forced
 }
 
+// asleep reports whether no thread ran between the looks: then nothing was read.
+func (p *Pair) asleep() bool {
+	for i := range p.Second.Threads {
+		if !p.threadStill(&p.Second.Threads[i]) {
+			return false
+		}
+	}
+	return len(p.Second.Threads) > 0
+}
+
 // socket finds the same socket at the first look.
 func (p *Pair) socket(s *Socket) *Socket {
 	for i := range p.First.Sockets {

@@ -115,8 +115,12 @@ func (w *waiting) inherited(p *Pair, s *Socket) bool {
 // unread: bytes of the peer lie in a queue of p.
 func (w *waiting) unread(p *Pair, s, was *Socket) Edge {
 	e := Edge{Waiter: w.id(s.PeerPID), Holder: p.Second.Process.ID, Kind: "unread", FD: s.FD, Bytes: s.RecvQ, Loop: true}
-	e.Unchanged = p.Over > 0 && was != nil && Consumed(was, s) == 0
-	e.Grew = was != nil && was.RecvQ < s.RecvQ
+	if was != nil {
+		read := Consumed(was, s)
+		e.Grew = was.RecvQ < s.RecvQ
+		// Where it is not known, it is if nobody ran who could have read.
+		e.Unchanged = p.Over > 0 && (read == 0 || read < 0 && was.RecvQ >= 0 && e.Grew && p.asleep())
+	}
 	// Level-triggered epoll returns at once for readable bytes: armed, in epoll
 	// and still unread through a whole sample can only be edge-triggered, whose
 	// one wake-up is spent. Then nobody is going to read either.

@@ -68,8 +68,14 @@ func TestWaitsOnSockets(t *testing.T) {
 		{"a unix queue that grew: who knows what was read", unixPair + `
 			101:8 unix ESTAB @a1 remote=/run/root.sock peer=100:8 rq=500
 			---
+			101 switches=3/0
 			101:8 unix ESTAB @a1 remote=/run/root.sock peer=100:8 rq=700`,
 			`100 → 101 unread fd=8 bytes=700`},
+		{"a unix queue that grew while nobody ran who could have read", unixPair + `
+			101:8 unix ESTAB @a1 remote=/run/root.sock peer=100:8 rq=500
+			---
+			101:8 unix ESTAB @a1 remote=/run/root.sock peer=100:8 rq=700`,
+			`100 → 101 unread fd=8 bytes=700 unchanged`},
 		{"a unix queue that is the same", unixPair + `
 			101:8 unix ESTAB @a1 remote=/run/root.sock peer=100:8 rq=500
 			---`,
