@@ -241,7 +241,9 @@ func gitTrouble(err error) error {
 	case errors.As(err, &nothing), errors.As(err, &refused), errors.As(err, &apart):
 	case errors.As(err, &not):
 		trouble.remedy = not.Do
-	case errors.Is(err, probe.ErrNoGit), errors.Is(err, probe.ErrNoRepository), errors.As(err, &failed):
+	case errors.As(err, &failed):
+		trouble.remedy = failed.Do()
+	case errors.Is(err, probe.ErrNoGit), errors.Is(err, probe.ErrNoRepository):
 	default:
 		return err
 	}

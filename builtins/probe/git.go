@@ -120,6 +120,17 @@ func (e *GitError) Error() string {
 	return fmt.Sprintf("git %s: %s", e.Verb, line)
 }
 
+// Do is what git itself tells to type, as for a repository of another user; "" =
+// nothing.
+func (e *GitError) Do() string {
+	for l := range bytes.Lines(e.Stderr) {
+		if text := Clean(bytes.TrimSpace(l)); strings.HasPrefix(text, "git config --global --add safe.directory ") {
+			return text
+		}
+	}
+	return ""
+}
+
 func (e *GitError) says(text string) bool { return bytes.Contains(e.Stderr, []byte(text)) }
 
 // gitCall is one run of git.

@@ -154,3 +154,13 @@ func FuzzParseJournal(f *testing.F) {
 		}
 	})
 }
+
+func TestGitErrorSaysWhatGitTellsToType(t *testing.T) {
+	e := &GitError{Verb: "rev-parse", Code: 128, Stderr: []byte("fatal: detected dubious ownership in repository at '/r'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /r\n")}
+	if got := e.Do(); got != "git config --global --add safe.directory /r" {
+		t.Errorf("says %q", got)
+	}
+	if got := (&GitError{Stderr: []byte("fatal: no\n")}).Do(); got != "" {
+		t.Errorf("says %q", got)
+	}
+}
