@@ -67,6 +67,17 @@ func TestReadme(t *testing.T) {
 		}
 	})
 
+	t.Run("a prompt", func(t *testing.T) {
+		run(t, "demo", "--capture", "hang.tgz", "--no-record")
+		cmd := exec.Command(binary, "repl", "--from", "hang.tgz")
+		cmd.Dir = repo
+		cmd.Stdin = strings.NewReader(fenced(t, page, "starlark"))
+		got, err := cmd.Output()
+		if want := fenced(t, page, "console"); err != nil || string(got) != want {
+			t.Errorf("README shows\n%s\nand it prints\n%s\nerror %v", want, got, err)
+		}
+	})
+
 	t.Run("the exit codes are those of the docs", func(t *testing.T) {
 		if !strings.Contains(page, exitCodes) {
 			t.Errorf("README does not say\n%s", exitCodes)
