@@ -390,6 +390,12 @@ func (s *pytestSession) tell(result *PytestResult, ended Result, interrupted boo
 	})
 	result.Outcome, result.Phase, result.Reason = v.outcome, v.phase, v.reason
 	result.Tests = append([]PytestTest{}, story.tests...)
+	if s.run.Code != "" { // a throw-away tree is gone when its path is read
+		result.Reason = strings.ReplaceAll(result.Reason, s.run.Code+"/", "")
+		for i := range result.Tests {
+			result.Tests[i].Message = strings.ReplaceAll(result.Tests[i].Message, s.run.Code+"/", "")
+		}
+	}
 	result.Running = []string{}
 	_, running := story.now()
 	for _, p := range running {
