@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.starlark.net/syntax"
+
+	"runbook/lazyregexp"
 )
 
 // docs finds what a reader would miss, and what the guidance says of flags,
@@ -45,11 +47,11 @@ func docOf(stmts []syntax.Stmt) *syntax.Literal {
 }
 
 var (
-	codeSpan  = onDemand("`([^`]+)`")
-	aFlag     = onDemand(`(^|\s)--([a-z][a-z0-9-]*)`)
-	leadFlag  = onDemand(`^--([a-z][a-z0-9-]*)`)
-	runsWhat  = onDemand(`(?:^|[\s;&|(])runbook run ([a-z0-9][a-z0-9._-]*)(.*)$`)
-	stepNamed = onDemand("(?i)\\bsteps? `([a-z_][a-z0-9_]*)`|`([a-z_][a-z0-9_]*)` step\\b")
+	codeSpan  = lazyregexp.New("`([^`]+)`")
+	aFlag     = lazyregexp.New(`(^|\s)--([a-z][a-z0-9-]*)`)
+	leadFlag  = lazyregexp.New(`^--([a-z][a-z0-9-]*)`)
+	runsWhat  = lazyregexp.New(`(?:^|[\s;&|(])runbook run ([a-z0-9][a-z0-9._-]*)(.*)$`)
+	stepNamed = lazyregexp.New("(?i)\\bsteps? `([a-z_][a-z0-9_]*)`|`([a-z_][a-z0-9_]*)` step\\b")
 )
 
 // stale reads a docstring line by line, as it is written in the file.

@@ -7,12 +7,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"runbook/lazyregexp"
 )
 
 var (
-	loadHead  = onDemand(`(^|\n)\s*load$`)
-	needsHead = onDemand(`\bneeds\s*=\s*$`)
-	firstPath = onDemand(`^\s*["']([^"'\n]*)["']\s*,`)
+	loadHead  = lazyregexp.New(`(^|\n)\s*load$`)
+	needsHead = lazyregexp.New(`\bneeds\s*=\s*$`)
+	firstPath = lazyregexp.New(`^\s*["']([^"'\n]*)["']\s*,`)
 )
 
 // completionsInString are files and their names within a load(), and effects

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"runbook/lazyregexp"
 )
 
 // typing is a text with a word that is begun.
@@ -54,8 +56,8 @@ func (t *typing) reading(ctx context.Context, c *Checker) *reading {
 }
 
 var (
-	blockWord    = onDemand(`^\s*(if|elif|for)\b`)
-	newStatement = onDemand(`\n[ \t]*(def |return\b|pass\b|(if|elif|else|for)\b[^\n]*:[ \t]*\n)`)
+	blockWord    = lazyregexp.New(`^\s*(if|elif|for)\b`)
+	newStatement = lazyregexp.New(`\n[ \t]*(def |return\b|pass\b|(if|elif|else|for)\b[^\n]*:[ \t]*\n)`)
 )
 
 func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }

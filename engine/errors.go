@@ -9,6 +9,8 @@ import (
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
+
+	"runbook/lazyregexp"
 )
 
 // LoadError is one thing wrong in a file, found before anything runs.
@@ -150,7 +152,7 @@ func newLoadError(rule string, pos syntax.Position, msg string, sources map[stri
 	return &LoadError{Rule: rule, Pos: position(pos), Msg: msg, Line: excerpt(pos, sources), Hint: hint}
 }
 
-var didYouMean = onDemand(`^(.*) \((did you mean .*\?)\)$`)
+var didYouMean = lazyregexp.New(`^(.*) \((did you mean .*\?)\)$`)
 
 func splitHint(msg string) (text, hint string) {
 	if m := didYouMean().FindStringSubmatch(msg); m != nil {

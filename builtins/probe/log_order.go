@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"runbook/lazyregexp"
 )
 
 // LogPart is a file as it stands in the order of reading.
@@ -69,10 +71,10 @@ func LogOrder(paths []string) []LogPart {
 }
 
 var (
-	packed  = onDemand(`\.(gz|bz2)$`)
-	aged    = onDemand(`^(.+)\.([0-9]{1,4})$`)
-	dated   = onDemand(`^(.+?)[.-]([0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2}(?:[-:]?[0-9]{2}){0,2})?)$`)
-	datedIn = onDemand(`^(.+?)[.-]([0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2}(?:[-:]?[0-9]{2}){0,2})?)(\.log)$`)
+	packed  = lazyregexp.New(`\.(gz|bz2)$`)
+	aged    = lazyregexp.New(`^(.+)\.([0-9]{1,4})$`)
+	dated   = lazyregexp.New(`^(.+?)[.-]([0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2}(?:[-:]?[0-9]{2}){0,2})?)$`)
+	datedIn = lazyregexp.New(`^(.+?)[.-]([0-9]{4}-?[0-9]{2}-?[0-9]{2}(?:[-T_.]?[0-9]{2}(?:[-:]?[0-9]{2}){0,2})?)(\.log)$`)
 )
 
 // rotation takes the name of a file apart: the log that it is a part of, and its

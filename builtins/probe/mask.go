@@ -2,6 +2,8 @@ package probe
 
 import (
 	"strings"
+
+	"runbook/lazyregexp"
 )
 
 // masked stands where a secret stood.
@@ -85,12 +87,12 @@ func flagOfSecret(arg string) bool {
 }
 
 var (
-	urlUser     = onDemand(`(://[^\s/:@?#'"]*):[^\s/@'"]+@`)
-	bearer      = onDemand(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}`)
-	tokenShapes = onDemand(`\b(gh[opsu]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}`)
+	urlUser     = lazyregexp.New(`(://[^\s/:@?#'"]*):[^\s/@'"]+@`)
+	bearer      = lazyregexp.New(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}`)
+	tokenShapes = lazyregexp.New(`\b(gh[opsu]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}`)
 	// pairs finds NAME=VALUE, NAME: VALUE, "NAME": "VALUE" and --NAME VALUE in
 	// a text; whether NAME is secret is decided outside.
-	pairs = onDemand(`([A-Za-z_-][A-Za-z0-9_.-]*)(["']?(?:=|:[ \t]+|:["'])["']?|[ \t]+)([^\s"'&;,]+)`)
+	pairs = lazyregexp.New(`([A-Za-z_-][A-Za-z0-9_.-]*)(["']?(?:=|:[ \t]+|:["'])["']?|[ \t]+)([^\s"'&;,]+)`)
 )
 
 // maskText masks inside a text such as a shell command or a URL. A value ends

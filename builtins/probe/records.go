@@ -5,6 +5,8 @@ import (
 	"context"
 	"hash/maphash"
 	"regexp"
+
+	"runbook/lazyregexp"
 )
 
 // Records is what log files say of how they were written.
@@ -239,7 +241,7 @@ func (r *recorder) bare(l *LogLine, h *LogHeader) {
 
 // traceEnd are the lines of a traceback, or of logging's own complaint, that
 // stand at the margin: the exception, and what links two of them.
-var traceEnd = onDemand(`^(?:[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Group|Cancelled|Closed\w*|Finished|Iteration|Timeout|Overrun|Eof|EOF|\w*[a-z][A-Z]\w*)\b|[a-z_]\w*(?:\.\w+)+(?::|$)|During handling of|The above exception|Call stack:|Message: |Arguments: )`)
+var traceEnd = lazyregexp.New(`^(?:[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Group|Cancelled|Closed\w*|Finished|Iteration|Timeout|Overrun|Eof|EOF|\w*[a-z][A-Z]\w*)\b|[a-z_]\w*(?:\.\w+)+(?::|$)|During handling of|The above exception|Call stack:|Message: |Arguments: )`)
 
 // hash is that of a text without its digits.
 func (r *recorder) hash(text []byte) uint64 {

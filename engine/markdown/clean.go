@@ -4,12 +4,14 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"runbook/lazyregexp"
 )
 
 // entity is a character by number, in all spellings that are understood
 // somewhere on the way: glamour resolves it after the parser, so "&#27;[2J"
 // would reach the terminal as an escape sequence.
-var entity = onDemand(`&(?:(?i:amp);?)*#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?`)
+var entity = lazyregexp.New(`&(?:(?i:amp);?)*#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?`)
 
 // clean takes out what a terminal might obey: controls other than line breaks
 // and tabs, and the invisible characters that turn the reading direction.

@@ -8,6 +8,8 @@ import (
 	"github.com/yuin/goldmark/ast"
 	east "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/text"
+
+	"runbook/lazyregexp"
 )
 
 // ManPage is a page of the manual: what stands around its text.
@@ -242,7 +244,7 @@ func (w *manual) inline(block ast.Node) string {
 	return b.String()
 }
 
-var sentenceEnd = onDemand(`[.!?][)"]?(\\fR)?$`)
+var sentenceEnd = lazyregexp.New(`[.!?][)"]?(\\fR)?$`)
 
 // fill writes text that a reader of manuals fills: a new line for each sentence,
 // and none that is long, as they like it.

@@ -6,9 +6,11 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
+
+	"runbook/lazyregexp"
 )
 
-var gaps = onDemand(`\n{3,}`)
+var gaps = lazyregexp.New(`\n{3,}`)
 
 // Plain is markdown without its marks: a paragraph to a line, blocks apart by an
 // empty line, code as it stands. It is for searching, and for one-line summaries.

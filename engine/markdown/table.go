@@ -2,6 +2,8 @@ package markdown
 
 import (
 	"strings"
+
+	"runbook/lazyregexp"
 )
 
 // part is a stretch of a text: a table, or what lies between two.
@@ -16,7 +18,7 @@ type table struct {
 	rows  [][]string
 }
 
-var delimiter = onDemand(`^\s{0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$`)
+var delimiter = lazyregexp.New(`^\s{0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$`)
 
 // split cuts a text at its tables. Tables within lists or quotes stay where
 // they are, and fences hide what looks like one.

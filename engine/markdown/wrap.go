@@ -4,19 +4,21 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"runbook/lazyregexp"
 )
 
 var (
-	sgr      = onDemand(`\x1b\[[0-9;]*m`)
-	trailing = onDemand(`(?:\x1b\[[0-9;]*m|[ \t])+$`)
-	controls = onDemand(`\x1b\[[0-9;]*m|[\x00-\x09\x0b-\x1f\x7f-\x{9f}]`)
-	pieces   = onDemand(`\x1b\[[0-9;]*m| +|[^ \x1b]+|\x1b`)
+	sgr      = lazyregexp.New(`\x1b\[[0-9;]*m`)
+	trailing = lazyregexp.New(`(?:\x1b\[[0-9;]*m|[ \t])+$`)
+	controls = lazyregexp.New(`\x1b\[[0-9;]*m|[\x00-\x09\x0b-\x1f\x7f-\x{9f}]`)
+	pieces   = lazyregexp.New(`\x1b\[[0-9;]*m| +|[^ \x1b]+|\x1b`)
 	// lead is what stands before the text of a line, and how far its further
 	// lines hang: the marks of items and tasks, the bar of a quote.
-	lead = onDemand(`^ *(?:[•*] |\[[ x✓]\] |\d+\. |(?:[│|] ?)+)*`)
-	bars = onDemand(`[│|]`)
+	lead = lazyregexp.New(`^ *(?:[•*] |\[[ x✓]\] |\d+\. |(?:[│|] ?)+)*`)
+	bars = lazyregexp.New(`[│|]`)
 	// idle is a style that ends before any text, as glamour writes around blocks.
-	idle = onDemand(`(?:\x1b\[[0-9;]*m)+\x1b\[0m`)
+	idle = lazyregexp.New(`(?:\x1b\[[0-9;]*m)+\x1b\[0m`)
 )
 
 // wrap breaks what glamour drew into lines of at most width columns, between

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"runbook/lazyregexp"
 )
 
 // LockFile is the name of the file, beside the recipes that use the packs.
@@ -64,16 +64,10 @@ func placed(err error) error {
 }
 
 var (
-	names   = onDemand(`^[a-z][a-z0-9_-]{0,63}$`)
-	commits = onDemand(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
-	sums    = onDemand(`^h1:[A-Za-z0-9+/]{43}=$`)
+	names   = lazyregexp.New(`^[a-z][a-z0-9_-]{0,63}$`)
+	commits = lazyregexp.New(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+	sums    = lazyregexp.New(`^h1:[A-Za-z0-9+/]{43}=$`)
 )
-
-// onDemand is a regular expression that is compiled when it is first asked for:
-// most runs know no pack.
-func onDemand(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}
 
 func (p Pinned) check() error {
 	switch {
