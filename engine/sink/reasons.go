@@ -25,19 +25,22 @@ func (p *page) reasons(reasons []event.Reason) {
 	}
 }
 
-// seen is the values of a line. What belongs together is not torn apart.
+// seen is the values of a line; the last is often that of the whole.
 func (p *page) seen(values []event.Seen) string {
+	whole := "→" + nbsp
+	if p.dots == asciiGlyphs.dots {
+		whole = "->" + nbsp
+	}
 	var out []string
 	for _, v := range values {
-		text := "→ " + v.Value
-		if v.What != "" {
-			if text = v.What + " = " + v.Value; v.Of != "" {
-				text += " of " + v.Of
-			}
-		} else if p.dots != "…" {
-			text = "-> " + v.Value
+		switch {
+		case v.What == "":
+			out = append(out, whole+v.Value)
+		case v.Of == "":
+			out = append(out, v.What+" = "+v.Value)
+		default:
+			out = append(out, v.What+" = "+v.Value+" of "+v.Of)
 		}
-		out = append(out, text)
 	}
 	return strings.Join(out, " "+p.dot+" ")
 }
