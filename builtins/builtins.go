@@ -82,13 +82,14 @@ type world struct {
 	journals string
 	logFiles probe.Logs
 
-	mu    sync.Mutex
-	rows  []probe.Coverage // what was read and what could not be, so far, equal rows once
-	seen  map[probe.Coverage]bool
-	suite string                        // that pytest ran last
-	hangs int                           // of pytest, so far: names their captures
-	sheds map[string]*probe.GitWorktree // throw-away work trees that are there, by path
-	trees []*tree                       // that the recipe made: pkill asks how many are faulted
+	mu       sync.Mutex
+	rows     []probe.Coverage // what was read and what could not be, so far, equal rows once
+	seen     map[probe.Coverage]bool
+	suite    string                        // that pytest ran last
+	hangs    int                           // of pytest, so far: names their captures
+	sheds    map[string]*probe.GitWorktree // throw-away work trees that are there, by path
+	trees    []*tree                       // that the recipe made: pkill asks how many are faulted
+	restored []restoration                 // of git.in_place, in order
 }
 
 var errNoHost = errors.New("there is no machine to look at")

@@ -20,7 +20,7 @@ import (
 func (w *world) gitTable() []engine.Builtin {
 	return []engine.Builtin{
 		w.gitRepo(), w.gitResolve(), w.gitMergeBase(), w.gitCommit(), w.gitCommits(), w.gitDiff(),
-		w.gitWorktree(), w.gitApply(), w.gitCopyChanges(), w.gitInPlace(),
+		w.gitWorktree(), w.gitApply(), w.gitCopyChanges(), w.gitInPlace(), w.gitMeanwhile(),
 	}
 }
 

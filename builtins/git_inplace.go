@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.starlark.net/starlark"
 
@@ -63,6 +64,9 @@ func (w *world) gitInPlace() engine.Builtin {
 				})
 				if done := last.Load(); done != nil {
 					sayRestored(call, *done)
+					w.mu.Lock()
+					w.restored = append(w.restored, restoration{base: there.Base, done: *done})
+					w.mu.Unlock()
 				}
 				return value, err
 			})
@@ -82,12 +86,58 @@ func (c *commitOrNone) Unpack(v starlark.Value) error {
 	return fmt.Errorf("got %s, want a commit or None", v)
 }
 
+// restoration is one work tree that was put back.
+type restoration struct {
+	base string // commit; "" = its own content lay there
+	done probe.Restored
+}
+
+func (w *world) gitMeanwhile() engine.Builtin {
+	return engine.Builtin{
+		Name: "git.meanwhile",
+		Doc: "What was written into the user's work tree while `git.in_place` had changed it, by whoever it was.\n\n" +
+			"What is in two of these, and in all of the others, was rather written by the function itself. It is out of the work tree; `git show REF` prints it, `git restore --overlay --source=REF :/` brings it back.",
+		Returns: "list of restoration; one for each call of git.in_place in this run, in order",
+		Errors:  "only on wrong arguments",
+		Example: `[r.files for r in git.meanwhile() if r.files]`,
+		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			if err := starlark.UnpackArgs(call.Name, args, kwargs); err != nil {
+				return nil, err
+			}
+			if w.host == nil {
+				return nil, &blind{probe: call.Name, err: errNoHost}
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return listOf(w.restored, func(r restoration) starlark.Value {
+				return newRecord(restorationKind, r, "git", time.Time{})
+			}), nil
+		},
+	}
+}
+
+var restorationKind = &kind[restoration]{
+	name: "restoration",
+	doc:  "A work tree that was put back.",
+	text: func(r restoration) string {
+		if r.done.Ref == "" {
+			return "nothing was written meanwhile"
+		}
+		return r.done.Ref + ": " + shorten(r.done.Meanwhile)
+	},
+	fields: []field[restoration]{
+		{name: "base", typ: "string or None", doc: "commit whose content lay there; None: its own", get: func(r restoration) starlark.Value { return orNone(r.base) }},
+		{name: "files", typ: "list of string", doc: "that were written meanwhile, and are out of the work tree; what git ignores is in no list", get: func(r restoration) starlark.Value { return listOf(r.done.Meanwhile, text) }},
+		{name: "ref", typ: "string or None", doc: "that keeps them; None: nothing was written", get: func(r restoration) starlark.Value { return orNone(r.done.Ref) }},
+	},
+}
+
 // sayRestored tells what a reader must know of a work tree that is as it was.
 func sayRestored(call *engine.Call, done probe.Restored) {
 	if len(done.Meanwhile) > 0 {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",
 			Detail: fmt.Sprintf("what was written into the work tree meanwhile is out of it, and kept under %s: %s", done.Ref, shorten(done.Meanwhile)),
-			Remedy: "git show --stat " + done.Ref})
+			Remedy: "git show " + done.Ref})
 	}
 	if len(done.Passed) > 0 {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",

@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,6 +137,31 @@ func TestGitInPlacePutsBackWhateverEndsTheFunction(t *testing.T) {
 	clean()
 	if len(r.covered) != 1 || !strings.Contains(r.covered[0].Detail, "what was written into the work tree meanwhile is out of it, and kept under refs/runbook/") || !strings.HasSuffix(r.covered[0].Detail, "/meanwhile: b") {
 		t.Errorf("said %+v", r.covered)
+	}
+
+	// That brings it back, new files too, and stages nothing.
+	r.names["scribble"] = starlark.NewBuiltin("scribble", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
+		return starlark.None, errors.Join(os.WriteFile(filepath.Join(dir, "src/a"), []byte("3\nsaved\n"), 0o644), os.WriteFile(filepath.Join(dir, "fresh é"), []byte("fresh\n"), 0o644))
+	})
+	ref := r.text(t, `
+git.in_place("base", lambda path: scribble(), dir = d)
+got = git.meanwhile()
+if [sorted(r.files) for r in got] != [[], [], [], [], ["b"], ["fresh é", "src/a"]] or got[-1].base != git.resolve("base", dir = d):
+    fail(got)
+out = got[-1].ref`)
+	clean()
+	back := exec.Command("git", "restore", "--overlay", "--source="+strings.Trim(ref, `"`), ":/")
+	back.Dir = filepath.Join(dir, "src")
+	if out, err := back.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for file, want := range map[string]string{"src/a": "3\nsaved\n", "fresh é": "fresh\n", "new": "mine\n"} {
+		if got, err := os.ReadFile(filepath.Join(dir, file)); string(got) != want {
+			t.Errorf("brought back, %s holds %q (%v)", file, got, err)
+		}
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "src/a"), []byte("3\n"), 0o644), os.Remove(filepath.Join(dir, "fresh é"))); err != nil {
+		t.Fatal(err)
 	}
 
 	// The end of the run.

@@ -26,6 +26,8 @@ import (
 //	prefix DIR             where we are, below the top
 //	state merge            what the repository is amid of
 //	submodule DIR          one with changes of its own
+//	writes FILE …          what the case writes into the user's own tree, at each run
+//	saves TREE FILE …      what somebody saves there the first time that it holds that tree
 //	letter V {"outcome": "failed", …}   what a letter says, as in a part "pytest"
 //	change FFFF            the work tree as it is, or a copy of it
 //	c1 ....                a commit
@@ -41,6 +43,7 @@ type repo struct {
 	trees   map[string]string // what a throw-away work tree holds, by its path
 	inPlace string            // what the user's own work tree holds
 	runs    map[string]int    // by tree
+	put     []map[string]any  // restorations, as git.meanwhile gives them
 	set     *Set
 }
 
@@ -59,7 +62,7 @@ func oneTest(outcome, phase, message string) []any {
 	return []any{map[string]any{"id": "tests/x.py::test_y", "outcome": outcome, "phase": phase, "message": message}}
 }
 
-var repoWords = []string{"commits", "base", "dirty", "layer", "misfit", "prefix", "state", "submodule"}
+var repoWords = []string{"commits", "base", "dirty", "layer", "misfit", "prefix", "state", "submodule", "writes", "saves"}
 
 const repoRoot = "/repo"
 
@@ -115,7 +118,7 @@ func (s *Set) playRepo(text string) error {
 	r.set = s
 	for name, f := range map[string]builtinFunc{
 		"pytest": r.pytest, "git.repo": r.repo, "git.resolve": r.resolve, "git.merge_base": r.mergeBase, "git.commit": r.commit, "git.commits": r.between,
-		"git.diff": r.diff, "git.worktree": r.worktree, "git.copy_changes": r.copyChanges, "git.apply": r.apply, "git.in_place": r.swap,
+		"git.diff": r.diff, "git.worktree": r.worktree, "git.copy_changes": r.copyChanges, "git.apply": r.apply, "git.in_place": r.swap, "git.meanwhile": r.meanwhile,
 	} {
 		at := slices.IndexFunc(s.Builtins, func(b engine.Builtin) bool { return b.Name == name })
 		if at < 0 {
@@ -203,11 +206,7 @@ func (r *repo) between(_ *engine.Call, given map[string]starlark.Value) (starlar
 }
 
 func (r *repo) diff(*engine.Call, map[string]starlark.Value) (starlark.Value, error) {
-	files := []any{}
-	for _, f := range r.facts["layer"] {
-		files = append(files, f)
-	}
-	return newRecord("patch", map[string]any{"files": files, "sha256": "5ha"})
+	return newRecord("patch", map[string]any{"files": anyList(r.facts["layer"]), "sha256": "5ha"})
 }
 
 func (r *repo) worktree(call *engine.Call, given map[string]starlark.Value) (starlark.Value, error) {
@@ -257,6 +256,42 @@ func (r *repo) swap(call *engine.Call, given map[string]starlark.Value) (starlar
 	if v := given["layer"]; v != nil && v != starlark.None {
 		r.inPlace = "change-layer"
 	}
-	defer func() { r.inPlace = "change" }()
+	defer r.swapBack()
 	return starlark.Call(call.Thread, given["fn"], starlark.Tuple{starlark.String(repoRoot)}, nil)
+}
+
+func (r *repo) swapBack() {
+	files, saved := slices.Clone(r.facts["writes"]), r.facts["saves"]
+	if len(saved) > 1 && saved[0] == r.inPlace {
+		files = append(files, saved[1:]...)
+		delete(r.facts, "saves")
+	}
+	facts := map[string]any{"files": anyList(files)}
+	if r.inPlace != "change" {
+		facts["base"] = r.inPlace
+	}
+	if len(files) > 0 {
+		facts["ref"] = fmt.Sprintf("refs/runbook/%d/meanwhile", len(r.put)+1)
+	}
+	r.put, r.inPlace = append(r.put, facts), "change"
+}
+
+func (r *repo) meanwhile(*engine.Call, map[string]starlark.Value) (starlark.Value, error) {
+	out := starlark.NewList(nil)
+	for _, facts := range r.put {
+		v, err := newRecord("restoration", facts)
+		if err != nil {
+			return nil, err
+		}
+		_ = out.Append(v)
+	}
+	return out, nil
+}
+
+func anyList(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
 }
