@@ -27,16 +27,14 @@ var wchanSuffix = regexp.MustCompile(`\.(constprop|isra|part|cold|llvm|lto_priv|
 // for the "0" that says both "doesn't sleep" and "you may not know".
 func CleanWchan(b []byte) string {
 	name := Clean(bytes.TrimSpace(b))
-	if name == "0" {
-		return ""
-	}
-	for {
-		short := wchanSuffix.ReplaceAllString(name, "")
+	for name != "0" {
+		short := strings.TrimSpace(wchanSuffix.ReplaceAllString(name, ""))
 		if short == name {
 			return name
 		}
 		name = short
 	}
+	return ""
 }
 
 // WaitFamily says what a wait is for, whatever this kernel calls it; "" when

@@ -77,6 +77,8 @@ func TestWchanLosesWhatTheCompilerAdded(t *testing.T) {
 		"do_epoll_wait":                     "do_epoll_wait",
 		"0":                                 "",
 		"0\n":                               "",
+		"0.cold":                            "",
+		"ep_poll .isra.0":                   "ep_poll",
 		"":                                  "",
 		"a\x1bb":                            "a\uFFFDb",
 	} {
