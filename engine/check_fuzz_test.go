@@ -60,7 +60,7 @@ func FuzzCheck(f *testing.F) {
 			if !rules[p.Rule] || p.Msg == "" || strings.Contains(p.Msg, "\n") || line < 0 || column < 0 || strings.Contains(p.Msg, "internal error") {
 				t.Errorf("%+v of\n%s", p, source)
 			}
-			if lines := strings.Count(source, "\n") + 2; strings.HasSuffix(name, "x.star") && line > lines {
+			if lines := strings.Count(source, "\n") + strings.Count(source, "\r") + 2; strings.HasSuffix(name, "x.star") && line > lines {
 				t.Errorf("line %d of %d: %+v of\n%s", line, lines, p, source)
 			}
 		}

@@ -61,3 +61,30 @@ recipe(summary = "s", steps = [look, a, step(b, needs = ["kill"])])
 		t.Errorf("a file that is not there: %v", p)
 	}
 }
+
+// A file from another system is told the same, with the same lines below.
+func TestCheckCountsLinesAsStarlarkDoes(t *testing.T) {
+	for name, source := range map[string]string{
+		"a name":    "def a():\n    return foo\nrecipe(steps = [a])\n",
+		"a line":    "\"\"\"# T\"\"\"\ndef a()\n    pass\n",
+		"a silence": "\"\"\"# T\"\"\"\n\ndef a():\n    \"\"\"A\"\"\"\n\nrecipe(steps = [a], summary = \"s\", params = {\n    # check:ignore unused-param: not yet\n    \"x\": param.string(doc = \"X\"),\n    \"y\": param.string(doc = \"Y\"),\n})\n",
+	} {
+		file := filepath.Join(t.TempDir(), "x.star")
+		said := func(end string) string {
+			if err := os.WriteFile(file, []byte(strings.ReplaceAll(source, "\n", end)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range Check(context.Background(), newBench(t).library(nil), file) {
+				got = append(got, p.String())
+			}
+			return strings.Join(got, "\n")
+		}
+		want := said("\n")
+		for _, end := range []string{"\r\n", "\r"} {
+			if got := said(end); got != want || want == "" {
+				t.Errorf("%s: where lines end with %q it says\n%q\nand elsewhere\n%q", name, end, got, want)
+			}
+		}
+	}
+}

@@ -158,15 +158,15 @@ func (c *Checker) forget() {
 	}
 }
 
-// textOf is what the editor holds, or what is on disk; "" when neither is to be
-// had.
+// textOf is what the editor holds, or what is on disk, in lines as Starlark and
+// editors count them; "" when neither is to be had.
 func (c *Checker) textOf(file string) string {
 	place, err := c.lib.locateFile(file)
 	if err != nil {
 		return ""
 	}
 	text, _ := c.loader.source(moduleKey{place.Root, place.Path})
-	return text
+	return unixLines(text)
 }
 
 // filesIn are the files that the positions in problems name.

@@ -199,7 +199,7 @@ func FuzzEditor(f *testing.F) {
 		if len(text) > 1<<13 || bomb.MatchString(text) {
 			return
 		}
-		lines := strings.Count(text, "\n") + 2
+		lines := strings.Count(text, "\n") + strings.Count(text, "\r") + 2
 		for _, about := range []engine.About{engine.AboutCompletions, engine.AboutNote, engine.AboutOrigin, engine.AboutOutline, engine.AboutProblems} {
 			a := checker.Answer(context.Background(), engine.Question{About: about, File: file, Line: line, Column: column, Texts: map[string]*string{file: &text}})
 			for _, c := range a.Completions {

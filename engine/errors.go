@@ -293,6 +293,7 @@ func excerpt(pos syntax.Position, sources map[string]string) string {
 }
 
 func nthLine(source string, n int) (string, bool) {
+	source = unixLines(source)
 	for ; n > 1; n-- {
 		_, rest, ok := strings.Cut(source, "\n")
 		if !ok {

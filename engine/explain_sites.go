@@ -50,7 +50,7 @@ type surveyor struct {
 func (e *Explain) instrument(source string, f *syntax.File) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := &surveyor{Explain: e, source: strings.Split(source, "\n")}
+	s := &surveyor{Explain: e, source: strings.Split(unixLines(source), "\n")}
 	for _, stmt := range f.Stmts {
 		if def, ok := stmt.(*syntax.DefStmt); ok {
 			s.define(def)

@@ -110,6 +110,18 @@ func (l *loader) source(key moduleKey) (string, error) {
 	return text, nil
 }
 
+// unixLines is a source whose lines all end with "\n", so that they are those that
+// positions count: to Starlark "\r\n" ends one, and so does "\r" alone. What is
+// kept, hashed and shown whole is the file as it is.
+func unixLines(source string) string {
+	if !strings.Contains(source, "\r") {
+		return source
+	}
+	return lineEnds.Replace(source)
+}
+
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 var errTooLarge = errors.New("larger than " + grouped(maxSource) + " bytes")
 
 // readSource reads a regular file of bounded size: a pipe in its place would

@@ -28,7 +28,7 @@ func silences(m *module) []silence {
 	if err != nil {
 		return nil
 	}
-	lines := strings.Split(m.source, "\n")
+	lines := strings.Split(unixLines(m.source), "\n")
 	var out []silence
 	take := func(list []syntax.Comment) {
 		for _, c := range list {
