@@ -150,6 +150,7 @@ func FuzzRender(f *testing.F) {
 	f.Add("> - 1. > | a |\n|---|\n| b |\n", uint8(20))
 	f.Add(strings.Repeat("> ", 50)+"deep", uint8(30))
 	f.Add("日本語のとても長い単語 **日本語のとても長い単語** `日本語のとても長い単語`", uint8(21))
+	f.Add("the last `span ` ends with a blank: `span `", uint8(60))
 	f.Add("# \x1b\n***\n[a]: <b>\n[a]\n- [x] done\n~~gone~~ www.example.org", uint8(80))
 	f.Fuzz(func(t *testing.T, md string, width uint8) {
 		w := 20 + int(width)%101

@@ -10,7 +10,7 @@ import (
 
 var (
 	sgr      = lazyregexp.New(`\x1b\[[0-9;]*m`)
-	trailing = lazyregexp.New(`(?:\x1b\[[0-9;]*m|[ \t])+$`)
+	trailing = lazyregexp.New(`(?:\x1b\[[0-9;]*m|[ \t]|` + space + `)+$`)
 	controls = lazyregexp.New(`\x1b\[[0-9;]*m|[\x00-\x09\x0b-\x1f\x7f-\x{9f}]`)
 	pieces   = lazyregexp.New(`\x1b\[[0-9;]*m| +|[^ \x1b]+|\x1b`)
 	// lead is what stands before the text of a line, and how far its further
