@@ -179,6 +179,7 @@ var pythonThreadKind = &kind[*pythonThreadFact]{
 		{name: "tid", typ: "int", doc: "the main thread's is the pid", get: func(t *pythonThreadFact) starlark.Value { return integer(t.TID) }},
 		{name: "name", typ: "string or None", doc: "as `threading` has it; None where it was not told", get: func(t *pythonThreadFact) starlark.Value { return orNone(t.Name) }},
 		{name: "holds_gil", typ: "bool", doc: "it holds the interpreter", get: func(t *pythonThreadFact) starlark.Value { return truth(t.HoldsGIL) }},
+		{name: "daemon", typ: "bool", doc: "Python does not wait for it at its end; False: it does, or that is not known", aside: true, get: func(t *pythonThreadFact) starlark.Value { return truth(t.Daemon) }},
 		{name: "frames", typ: "list of frame", doc: "innermost first; [] it runs no Python", aside: true, get: func(t *pythonThreadFact) starlark.Value { return frameList(t.frames) }},
 		{name: "stack", typ: "list of string", doc: "the frames in words", get: func(t *pythonThreadFact) starlark.Value { return inWords(t.frames) }},
 	},

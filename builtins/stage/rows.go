@@ -299,8 +299,12 @@ func (s *Set) tree(call *engine.Call, r *row, of int, overdue string) (starlark.
 		if pid == of {
 			root = p
 		}
-		if pid == cmp.Or(r.works, of) && len(tests) > 0 {
-			_ = doing.SetKey(p, starlark.String(fmt.Sprintf("%v (%v)", tests[0], r.facts["phase"])))
+		phase, _ := r.facts["phase"].(string)
+		switch {
+		case pid == cmp.Or(r.works, of) && len(tests) > 0:
+			_ = doing.SetKey(p, starlark.String(fmt.Sprintf("%v (%s)", tests[0], phase)))
+		case pid == of && len(tests) == 0 && phase != "":
+			_ = doing.SetKey(p, starlark.String("phase "+phase))
 		}
 	}
 	if root == nil {

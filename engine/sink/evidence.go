@@ -54,6 +54,9 @@ func (p *page) reading(row event.Fields, zone *time.Location) (line []span, list
 			from = append(from, span{text, dim})
 			continue
 		}
+		if f.Value == "" && p.verbose == 0 {
+			continue // known to be nothing, which is no evidence
+		}
 		text := p.inWords(f.Value, zone)
 		if l, ok := f.Value.([]any); ok && len(l) > 0 && (hasRecord(l) || ansi.StringWidth(text) > shortList) {
 			lists = append(lists, f)

@@ -31,8 +31,9 @@ type Thread struct {
 	TID      int     `json:"tid"`  // as the kernel counts; 0 unknown
 	Name     string  `json:"name"` // of its threading.Thread; "" it has none
 	HoldsGIL bool    `json:"holds_gil"`
-	Frames   []Frame `json:"frames"`          // innermost first
-	Moved    bool    `json:"moved,omitempty"` // pointers that led here had changed at the end: it may be seen in two states
+	Daemon   bool    `json:"daemon,omitempty"` // nobody waits for it at the end; false: somebody may
+	Frames   []Frame `json:"frames"`           // innermost first
+	Moved    bool    `json:"moved,omitempty"`  // pointers that led here had changed at the end: it may be seen in two states
 }
 
 // Frame is a Python function that was entered.

@@ -38,7 +38,7 @@ func (p *python) threads(interp uint64) (out []*thread, notes []string) {
 			t.TID = int(uint32(p.u64(ts + p.o.TsNative)))
 		}
 		if k, ok := known[t.ident]; ok {
-			t.Name = k.name
+			t.Name, t.Daemon = k.name, k.daemon
 			if t.TID == 0 {
 				t.TID = k.tid
 			}
@@ -88,8 +88,9 @@ func (p *python) gilHolder(interp uint64) uint64 {
 }
 
 type threadObject struct {
-	name string
-	tid  int
+	name   string
+	tid    int
+	daemon bool
 }
 
 // threadObjects is threading._active by pthread_self. A thread that C started
@@ -113,6 +114,7 @@ func (p *python) threadObjects(interp uint64) map[uint64]threadObject {
 				if tid := p.attr(e.value, "_native_id"); !p.isNone(tid) && p.isType(tid, "int") {
 					x.tid = int(p.int(tid))
 				}
+				_ = try(func() { x.daemon = p.isTrue(p.attr(e.value, "_daemonic")) })
 				out[uint64(p.int(e.key))] = x
 			})
 		}

@@ -62,7 +62,7 @@ func (p *python) thread(pid int, rest []string) error {
 	t.Frames = frames
 	o, err := options(rest)
 	if err == nil {
-		err = o.read(map[string]func(string) error{"tid": number(&t.TID), "gil": flag(&t.HoldsGIL)})
+		err = o.read(map[string]func(string) error{"tid": number(&t.TID), "gil": flag(&t.HoldsGIL), "daemon": flag(&t.Daemon)})
 	}
 	p.answer.Process.Threads = append(p.answer.Process.Threads, t)
 	return err
