@@ -72,7 +72,11 @@ func readSockets(ctx context.Context, h probe.Host, of processList, outside, own
 			continue
 		}
 		rows, err := h.Sockets(ctx, p.it.PID, open[i])
-		probe.Cover(ctx, "ss", p.it.PID, err, probe.Remedy(ctx, h, p.it.UID))
+		remedy := ""
+		if err != nil {
+			remedy = probe.Remedy(ctx, h, p.it.UID)
+		}
+		probe.Cover(ctx, "ss", p.it.PID, err, remedy)
 		seen.note(err)
 		if err == nil {
 			found = append(found, rows...)

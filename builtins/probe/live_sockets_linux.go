@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -79,11 +80,18 @@ func (l *Live) netns(ctx context.Context, pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if ours, err := os.Readlink("/proc/self/ns/net"); l.self && err == nil && ours == theirs {
+	if l.self && ownNetNS() == theirs {
 		return "", nil
 	}
 	return theirs, nil
 }
+
+// ownNetNS names the network namespace that we live in, and never leave; "" =
+// unknown.
+var ownNetNS = sync.OnceValue(func() string {
+	ours, _ := os.Readlink("/proc/self/ns/net")
+	return ours
+})
 
 // reading is one call of Sockets.
 type reading struct {

@@ -43,7 +43,7 @@ func Look(ctx context.Context, h Host, procs []Process) ([]Reading, error) {
 // identify reads who a process is now, and what it holds open.
 func identify(ctx context.Context, h Host, was Process) Reading {
 	r := Reading{At: h.Now(), Process: was}
-	now, err := ReadProcess(ctx, h, was.PID)
+	now, err := readAgain(ctx, h, was)
 	if err != nil || now.Start != was.Start {
 		r.Gone = err == nil || Gone(err)
 		return r
@@ -80,7 +80,11 @@ func look(ctx context.Context, h Host, r *Reading) {
 	if err == nil {
 		r.Sockets, r.HasSockets = socks, true
 	}
-	Cover(ctx, "ss", pid, err, Remedy(ctx, h, r.Process.UID))
+	remedy := ""
+	if err != nil {
+		remedy = Remedy(ctx, h, r.Process.UID)
+	}
+	Cover(ctx, "ss", pid, err, remedy)
 }
 
 // pipeFills asks for the pipes that can explain a wait: standard input and

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func pidPath(pid int, name string) string { return strconv.Itoa(pid) + "/" + name }
@@ -35,13 +36,52 @@ func (p *Process) cover(ctx context.Context, h Host, unknown error) {
 // readProcess is ReadProcess without coverage: unknown is why a field was left
 // unknown, the first if several.
 func readProcess(ctx context.Context, h Host, pid int) (_ Process, unknown, err error) {
-	b, err := h.ReadFile(ctx, pidPath(pid, "stat"), nil)
+	p, kernel, err := readStat(ctx, h, pid)
 	if err != nil {
 		return Process{}, nil, err
 	}
+	unknown = p.readRest(ctx, h, kernel)
+	if Gone(unknown) && !stillThere(ctx, h, p.ID) {
+		return Process{}, nil, unknown
+	}
+	p.identify(ctx, h)
+	return p, unknown, nil
+}
+
+// fresh is how old a reading may be for readAgain to go by it.
+const fresh = 100 * time.Millisecond
+
+// readAgain is ReadProcess of one that was read before. What changes only with
+// exec, a new title or a move to another cgroup is taken from that reading when
+// it is fresh: to read it a second time within milliseconds was a third of what
+// a look at a process costs.
+func readAgain(ctx context.Context, h Host, was Process) (Process, error) {
+	age := h.Now().Sub(was.At)
+	if age < 0 || age > fresh || len(was.Args) == 0 || was.Exe == "" || was.NetNS == "" {
+		return ReadProcess(ctx, h, was.PID)
+	}
+	p, _, err := readStat(ctx, h, was.PID)
+	if err != nil {
+		return Process{}, err
+	}
+	if p.ID != was.ID || p.Comm != was.Comm || p.Zombie() {
+		return ReadProcess(ctx, h, was.PID)
+	}
+	p.Args, p.Actor, p.Cgroup, p.Exe, p.NetNS = was.Args, was.Actor, was.Cgroup, was.Exe, was.NetNS
+	p.cover(ctx, h, p.readStatus(ctx, h))
+	return p, nil
+}
+
+// readStat begins a Process with what everybody may read; kernel = it is a
+// thread of the kernel.
+func readStat(ctx context.Context, h Host, pid int) (_ Process, kernel bool, err error) {
+	b, err := h.ReadFile(ctx, pidPath(pid, "stat"), nil)
+	if err != nil {
+		return Process{}, false, err
+	}
 	st, err := ParseStat(b)
 	if err != nil {
-		return Process{}, nil, fmt.Errorf("process %d: %w", pid, err)
+		return Process{}, false, fmt.Errorf("process %d: %w", pid, err)
 	}
 	clock := h.Clock()
 	p := Process{
@@ -51,12 +91,21 @@ func readProcess(ctx context.Context, h Host, pid int) (_ Process, unknown, err 
 		Started: clock.At(st.Start), CPU: clock.Span(st.User + st.System), Exit: st.Exit,
 	}
 	p.Age = max(0, p.At.Sub(p.Started))
-	unknown = p.readRest(ctx, h, st.Kernel)
-	if Gone(unknown) && !stillThere(ctx, h, p.ID) {
-		return Process{}, nil, unknown
+	return p, st.Kernel, nil
+}
+
+// readStatus fills UID and Tracer.
+func (p *Process) readStatus(ctx context.Context, h Host) error {
+	b, err := h.ReadFile(ctx, pidPath(p.PID, "status"), nil)
+	if err != nil {
+		return err
 	}
-	p.identify(ctx, h)
-	return p, unknown, nil
+	st, err := ParseStatus(b)
+	if err != nil {
+		return err
+	}
+	p.UID, p.Tracer = st.UID, st.Tracer
+	return nil
 }
 
 // readRest reads what may be missing. It goes on after an error, and returns
@@ -68,14 +117,9 @@ func (p *Process) readRest(ctx context.Context, h Host, kernel bool) (first erro
 		}
 		return err == nil
 	}
-	b, err := h.ReadFile(ctx, pidPath(p.PID, "status"), nil)
+	note(p.readStatus(ctx, h))
+	b, err := h.ReadFile(ctx, pidPath(p.PID, "cmdline"), nil)
 	if note(err) {
-		st, err := ParseStatus(b)
-		if note(err) {
-			p.UID, p.Tracer = st.UID, st.Tracer
-		}
-	}
-	if b, err = h.ReadFile(ctx, pidPath(p.PID, "cmdline"), nil); note(err) {
 		p.Args = ParseCmdline(b)
 	}
 	// A kernel without cgroups or namespaces has no such file.

@@ -43,7 +43,7 @@ type PSQuery struct {
 func PS(ctx context.Context, h Host, q PSQuery) ([]Process, error) {
 	s := search{
 		h: h, q: q, own: ownFamily(ctx, h), kin: kin{h: h},
-		found: map[int]*Process{}, unknown: map[int]error{}, walked: map[int]bool{},
+		found: map[int]*Process{}, unknown: map[int]error{}, walked: map[int]bool{}, inits: map[int]*initRead{},
 	}
 	missing := s.byPID(ctx)
 	if q.Match != nil || q.All || len(q.PIDs) == 0 {
@@ -85,6 +85,7 @@ type search struct {
 	found   map[int]*Process
 	unknown map[int]error // why something of a found one is unknown
 	walked  map[int]bool  // members of a tree
+	inits   map[int]*initRead
 }
 
 // add reads a process into found; nil when it vanished or is ourselves.
@@ -223,13 +224,11 @@ func (s *search) ancestors(ctx context.Context, p *Process) []*Process {
 	line := []*Process{p}
 	for p.PPID > 0 && len(line) < 1000 {
 		if p.PPID <= 2 {
-			init := s.found[p.PPID]
-			if init == nil {
-				read, unknown, err := readProcess(ctx, s.h, p.PPID)
-				if err != nil || !startsActors(&read, p) {
+			init, unknown := s.top(ctx, p.PPID)
+			if s.found[p.PPID] == nil {
+				if init == nil || !startsActors(init, p) {
 					return line
 				}
-				init = &read
 				s.found[p.PPID], s.unknown[p.PPID] = init, unknown
 			}
 			return append(line, init)
@@ -240,6 +239,29 @@ func (s *search) ancestors(ctx context.Context, p *Process) []*Process {
 		line = append(line, p)
 	}
 	return line
+}
+
+// top is the process 1 or 2, under which every line ends; nil = it cannot be
+// read. It is not found by that: see ancestors.
+func (s *search) top(ctx context.Context, pid int) (init *Process, unknown error) {
+	if p := s.found[pid]; p != nil {
+		return p, s.unknown[pid]
+	}
+	if s.inits[pid] == nil {
+		p, unknown, err := readProcess(ctx, s.h, pid)
+		s.inits[pid] = &initRead{p, unknown, err}
+	}
+	r := s.inits[pid]
+	if r.err != nil {
+		return nil, nil
+	}
+	return &r.process, r.unknown
+}
+
+// initRead is one reading of init, for all lines that end there.
+type initRead struct {
+	process      Process
+	unknown, err error
 }
 
 // treeRoot returns the process whose descendants belong together with line[0]:

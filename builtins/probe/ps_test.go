@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -174,6 +175,63 @@ func TestAProgramThatIsInitIsTheRoot(t *testing.T) {
 	got, err := PS(t.Context(), h, PSQuery{PIDs: []int{7}, Relatives: true})
 	if err != nil || len(got) != 3 || got[0].PID != 1 {
 		t.Errorf("%v, %v; want 1, 7 and 8", got, err)
+	}
+}
+
+// Every line of ancestors ends at init, and one reading of it serves them all.
+func TestInitIsReadOnceHoweverManyActorsThereAre(t *testing.T) {
+	h := newTiny()
+	h.add("1 0 S /sbin/init", 1)
+	for pid := 10; pid < 20; pid++ {
+		h.add(fmt.Sprintf("%d 1 S _subactor[a%d@%d]", pid, pid, pid))
+	}
+	if got, err := PS(t.Context(), h, PSQuery{Relatives: true}); err != nil || len(got) != 10 {
+		t.Fatalf("%v, %v; want the ten actors", got, err)
+	}
+	n := 0
+	for _, read := range h.reads {
+		if read == "1/status" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("init was read %d times", n)
+	}
+}
+
+// What only exec or a new title changes is not read again within milliseconds,
+// and is afterwards, or when the process looks like another one.
+func TestALookGoesByAFreshReading(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(h *tiny, was *Process)
+		again  bool
+	}{
+		{"fresh", func(*tiny, *Process) {}, false},
+		{"a second ago", func(_ *tiny, was *Process) { was.At = was.At.Add(-time.Second) }, true},
+		{"its program was hidden", func(_ *tiny, was *Process) { was.Exe = "" }, true},
+		{"it has another name by now", func(_ *tiny, was *Process) { was.Comm = "sh" }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := aTree()
+			was, err := ReadProcess(t.Context(), h, 110)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := was
+			test.change(h, &was)
+			h.reads = nil
+			got, err := Look(t.Context(), h, []Process{was})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got[0].Process); diff != "" {
+				t.Error(diff)
+			}
+			if again := slices.Contains(h.reads, "110/cmdline"); again != test.again {
+				t.Errorf("its command line was read again: %v", again)
+			}
+		})
 	}
 }
 
