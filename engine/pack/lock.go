@@ -35,7 +35,7 @@ func ParseLock(b []byte) (Lock, error) {
 	dec := toml.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&l); err != nil {
-		return Lock{}, placed(err)
+		return Lock{}, placed(err, "name, url, ref, commit, content")
 	}
 	for i, p := range l.Packs {
 		if err := p.check(); err != nil {
@@ -48,19 +48,35 @@ func ParseLock(b []byte) (Lock, error) {
 	return l, nil
 }
 
-// placed is an error of the TOML reader with its line and column.
-func placed(err error) error {
+// placed is an error of the TOML reader with its line and column, in words of
+// the file. keys are those that there are.
+func placed(err error, keys string) error {
 	var strict *toml.StrictMissingError
 	var syntax *toml.DecodeError
 	switch {
 	case errors.As(err, &strict) && len(strict.Errors) > 0:
 		row, col := strict.Errors[0].Position()
-		return fmt.Errorf("line %d:%d: unknown field %s", row, col, strings.Join(strict.Errors[0].Key(), "."))
+		return fmt.Errorf("line %d:%d: no key %s; there are %s", row, col, strings.Join(strict.Errors[0].Key(), "."), keys)
 	case errors.As(err, &syntax):
 		row, col := syntax.Position()
-		return fmt.Errorf("line %d:%d: %s", row, col, strings.TrimPrefix(syntax.Error(), "toml: "))
+		text := strings.TrimPrefix(syntax.Error(), "toml: ")
+		if key := strings.Join(syntax.Key(), "."); key != "" && strings.HasPrefix(text, "cannot decode ") {
+			text = fmt.Sprintf("%s: want %s", key, wanted(key))
+		}
+		return fmt.Errorf("line %d:%d: %s", row, col, text)
 	}
 	return err
+}
+
+// wanted is what stands behind a key of our files.
+func wanted(key string) string {
+	switch key {
+	case "api":
+		return "a whole number"
+	case "pack":
+		return "a part for each pack, [[pack]]"
+	}
+	return "text in quotes"
 }
 
 var (

@@ -24,7 +24,9 @@ type Manifest struct {
 }
 
 // ReadManifest reads the pack.toml of a pack. Errors: fs.ErrNotExist; one that
-// names the line; the pack is for another version of the language.
+// names the line; the pack is for another version of the language; it says
+// something that we do not know: a pack that names what it needs must not be
+// run by one that does not read that.
 func ReadManifest(files fs.FS) (Manifest, error) {
 	var m Manifest
 	b, err := fs.ReadFile(files, ManifestFile)
@@ -35,10 +37,11 @@ func ReadManifest(files fs.FS) (Manifest, error) {
 		return m, err
 	}
 	dec := toml.NewDecoder(bytes.NewReader(b))
-	if err := dec.Decode(&m); err != nil { // a later version may say more
-		return m, fmt.Errorf("%s: %w", ManifestFile, placed(err))
-	}
+	dec.DisallowUnknownFields()
+	err = dec.Decode(&m)
 	switch {
+	case err != nil && m.API <= API: // a later version may say more, and is told so below
+		return m, fmt.Errorf("%s: %w", ManifestFile, placed(err, "name, api, summary"))
 	case m.API < 1:
 		return m, fmt.Errorf("%s: it does not say for which version of recipes it was written: api = %d", ManifestFile, API)
 	case m.API > API:

@@ -59,8 +59,9 @@ func TestALockThatIsWrongSaysWhere(t *testing.T) {
 		{`url = 'https`, `url = '--upload-pack=x`, `is no URL`},
 		{commit, "main", `"main" is no commit`},
 		{`content = 'h1:`, `content = 'h2:`, `is no hash`},
-		{`ref =`, `reff =`, "line 6:1: unknown field pack.reff"},
+		{`ref =`, `reff =`, "line 6:1: no key pack.reff; there are name, url, ref, commit, content"},
 		{`ref = 'v1'`, `ref = v1`, "line 6:"},
+		{`ref = 'v1'`, `ref = 1`, "line 6:7: pack.ref: want text in quotes"},
 		{"[[pack]]", "[[pack]", "line 3:"},
 	} {
 		if !strings.Contains(good, test.old) {
@@ -110,7 +111,12 @@ func TestWhatIsNotAsPinnedIsRefusedWithBothHashes(t *testing.T) {
 
 func TestAPackSaysForWhichRecipesItWasWritten(t *testing.T) {
 	for _, test := range []struct{ toml, want string }{
-		{"api = 1\nname = \"team\"\nsummary = \"x\"\nlater = true\n", ""},
+		{"api = 1\nname = \"team\"\nsummary = \"x\"\n", ""},
+		{"api = 1\nname = \"team\"\nrunbook = \">=9\"\n", "pack.toml: line 3:1: no key runbook; there are name, api, summary"},
+		{"api = 2\nlater = true\n", "written for version 2 of recipes"},
+		{"later = true\napi = 2\n", "written for version 2 of recipes"},
+		{"api = \"1\"\n", "pack.toml: line 1:7: api: want a whole number"},
+		{"api = 1\nname = 3\n", "pack.toml: line 2:8: name: want text in quotes"},
 		{"name = \"team\"\n", "does not say for which version"},
 		{"api = 2\n", "written for version 2 of recipes, and this runbook knows 1"},
 		{"api = 1\nname = \"A b\"\n", "no name of a pack"},
@@ -139,6 +145,31 @@ func TestSource(t *testing.T) {
 		url, ref := Source(test.text)
 		if url != test.url || ref != test.ref || NameOf(url) != test.name {
 			t.Errorf("%s: %q %q %q", test.text, url, ref, NameOf(url))
+		}
+	}
+}
+
+func TestAURLIsBareWithoutWhoSignsIn(t *testing.T) {
+	for _, test := range []struct{ url, bare string }{
+		{"https://me:s3cret@example.org/t.git", "https://example.org/t.git"},
+		{"HTTP://ghp_token@example.org:8080/t.git", "HTTP://example.org:8080/t.git"},
+		{"https://me:p@ss@example.org/t@x.git", "https://example.org/t@x.git"},
+		{"https://me:s3cret@example.org", "https://example.org"},
+		{"ssh://git:s3cret@example.org/t.git", "ssh://git@example.org/t.git"},
+		{"ssh://git@example.org/t.git", ""},
+		{"git@example.org:team/t.git", ""},
+		{"https://example.org/a@b.git", ""},
+		{"../a@b:c", ""},
+		{"file:///srv/t.git", ""},
+		{"", ""},
+	} {
+		bare, had := Bare(test.url)
+		want := test.bare
+		if want == "" {
+			want = test.url
+		}
+		if bare != want || had != (test.bare != "") {
+			t.Errorf("%s: %q %v, want %q", test.url, bare, had, want)
 		}
 	}
 }

@@ -25,6 +25,26 @@ func Source(text string) (url, ref string) {
 	return text, ""
 }
 
+// Bare is a URL without who signs in there: the name and the password before the
+// @ of the host. Over ssh the name alone stays: it is git mostly, and no secret,
+// while over HTTP it often is a token. had reports whether something was taken.
+func Bare(url string) (bare string, had bool) {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndexByte(host, '@')
+	if at < 0 {
+		return url, false
+	}
+	who, keep := host[:at], ""
+	if name, _, secret := strings.Cut(who, ":"); !strings.HasPrefix(strings.ToLower(scheme), "http") {
+		if !secret {
+			return url, false
+		}
+		keep = name + "@"
+	}
+	return scheme + "://" + keep + rest[at+1:], true
+}
+
 // NameOf is the name of a pack after its repository, where nobody gave one; ""
 // when that is no name.
 func NameOf(url string) string {
