@@ -71,9 +71,21 @@ type NotFoundError struct {
 	Near  string   // the name it was probably meant to be; "" = none is near
 	Known []string // all there are
 	Roots []string // where we looked
+
+	Unread error // of places where it may be, and that must not, or cannot be read; nil = none
 }
 
+// Unwrap is why a place could not be read.
+func (e *NotFoundError) Unwrap() error { return e.Unread }
+
 func (e *NotFoundError) Error() string {
+	if e.Unread != nil { // that it is not there nobody knows
+		name := fmt.Sprintf("recipe %q", e.Name)
+		if e.Near != "" {
+			name += fmt.Sprintf(" (did you mean %s?)", e.Near)
+		}
+		return fmt.Sprintf("%s: %v", name, e.Unread)
+	}
 	msg := fmt.Sprintf("no recipe %q", e.Name)
 	if len(e.Roots) > 1 { // of places of one's own: that there are those that ship with us is no news
 		msg += " in " + strings.Join(e.Roots, ", ")
@@ -92,8 +104,8 @@ func (l *Library) Locate(name string) (Place, error) {
 	if strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".star") {
 		return l.locateFile(name)
 	}
-	all, unreadable := l.Places()
-	missing := &NotFoundError{Name: name}
+	all, unread := l.Places()
+	missing := &NotFoundError{Name: name, Unread: unread}
 	for _, p := range all {
 		if p.Name == name {
 			return p, nil
@@ -104,9 +116,6 @@ func (l *Library) Locate(name string) (Place, error) {
 		missing.Roots = append(missing.Roots, l.Roots[i].Name)
 	}
 	missing.Near = Nearest(name, missing.Known)
-	if unreadable != nil {
-		return Place{}, fmt.Errorf("%w\n%w", missing, unreadable)
-	}
 	return Place{}, missing
 }
 

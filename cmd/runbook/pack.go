@@ -61,11 +61,15 @@ refused. Once its files are on the machine, or vendored, no network is needed.`,
 	var asJSON bool
 	list := verb("list", "List the packs", cobra.NoArgs, func(_ context.Context, s *shelf, _ []string) error {
 		if asJSON {
-			return d.printJSON(slices.Concat([]pack.Pinned{}, s.lock.Packs))
+			shown := slices.Concat([]pack.Pinned{}, s.lock.Packs)
+			for i := range shown {
+				shown[i].URL = shownURL(shown[i].URL)
+			}
+			return d.printJSON(shown)
 		}
 		d.sayNone(s)
 		for _, p := range s.lock.Packs {
-			fmt.Fprintf(d.stdout(), "@%s  %s  %s  %s\n", p.Name, printable(p.URL), printable(cmp.Or(p.Ref, "HEAD")), p.Commit[:12])
+			fmt.Fprintf(d.stdout(), "@%s  %s  %s  %s\n", p.Name, printable(shownURL(p.URL)), printable(cmp.Or(p.Ref, "HEAD")), p.Commit[:12])
 		}
 		return nil
 	})
@@ -119,6 +123,10 @@ func (d *door) packAdd(ctx context.Context, s *shelf, source, as string) error {
 	if url == "" || url[0] == '-' {
 		return usage(fmt.Sprintf("pack: %q is no URL", url), "runbook pack add https://example.org/team/recipes.git@v1")
 	}
+	if bare, had := pack.Bare(url); had {
+		return usage("pack: what stands before the @ of the URL is for you alone (a password, a token), and packs.lock would publish it",
+			"git asks for it, or its credential helper knows it: runbook pack add "+strings.Replace(source, url, bare, 1))
+	}
 	if info, err := os.Stat(url); err == nil && info.IsDir() {
 		url = absolute(url) // it is found again from elsewhere
 	}
@@ -128,21 +136,20 @@ func (d *door) packAdd(ctx context.Context, s *shelf, source, as string) error {
 		return err
 	}
 	if old, ok := s.lock.Find(p.Name); ok && old.URL != p.URL {
-		return usage(fmt.Sprintf("pack: %s is pinned already, from %s", p.Name, old.URL), fmt.Sprintf("runbook pack add %s --as ANOTHER", source))
+		return usage(fmt.Sprintf("pack: %s is pinned already, from %s", p.Name, shownURL(old.URL)), fmt.Sprintf("runbook pack add %s --as ANOTHER", source))
 	}
-	if err := s.pin(p); err != nil {
+	if err := s.pin(ctx, p); err != nil {
 		return err
 	}
 	fmt.Fprintf(d.stdout(), "@%s is pinned in %s: commit %s, content %s\n", p.Name, shortPath(filepath.Join(s.dir, pack.LockFile)), p.Commit[:12], p.Content)
-	var recipes []string
-	for _, name := range packRecipes(files) {
-		recipes = append(recipes, strings.TrimSuffix(name, ".star"))
-	}
-	if len(recipes) > 0 {
-		fmt.Fprintf(d.stdout(), "  recipes: %s\n", strings.Join(recipes, ", "))
-	}
-	fmt.Fprintf(d.stdout(), "  words: load(\"@%s//…\", …)\n", p.Name)
-	return nil
+	return d.printBrought(s, p, files)
+}
+
+// shownURL is a URL for people, who may not be those whose password is in it:
+// packs.lock may be older than our refusal of that.
+func shownURL(url string) string {
+	bare, _ := pack.Bare(url)
+	return bare
 }
 
 // bring fetches the pack's commit into the cache, and completes p: name,
@@ -176,18 +183,18 @@ func bring(ctx context.Context, p *pack.Pinned) (fs.FS, error) {
 	files := os.DirFS(dir)
 	m, err := pack.ReadManifest(files)
 	if err != nil {
-		return nil, &hinted{err: fmt.Errorf("%s at %s is no pack: %w", p.URL, p.Commit[:12], err), code: exitUsage}
+		return nil, &hinted{err: fmt.Errorf("%s at %s is no pack: %w", u.url, p.Commit[:12], err), code: exitUsage}
 	}
 	content, err := pack.Digest(files)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", p.URL, err)
+		return nil, fmt.Errorf("%s: %w", u.url, err)
 	case p.Content != "" && content != p.Content:
 		return nil, &hinted{err: &pack.TamperedError{Name: p.Name, Want: p.Content, Got: content}, code: exitWrong}
 	}
 	p.Content = content
 	if p.Name = cmp.Or(p.Name, m.Name, pack.NameOf(p.URL)); p.Name == "" {
-		return nil, usage(fmt.Sprintf("pack: %s has no name", p.URL), "give it one: --as NAME")
+		return nil, usage(fmt.Sprintf("pack: %s has no name", u.url), "give it one: --as NAME")
 	}
 	at, err := cached(p.Content)
 	if err != nil {
@@ -203,21 +210,16 @@ func bring(ctx context.Context, p *pack.Pinned) (fs.FS, error) {
 }
 
 // pin writes p into the lock, and its files where they were vendored before.
-func (s *shelf) pin(p pack.Pinned) error {
+func (s *shelf) pin(ctx context.Context, p pack.Pinned) error {
 	if err := s.lock.Put(p); err != nil {
 		return usage("pack: "+err.Error(), "--as NAME")
 	}
-	if _, err := os.Stat(s.vendored(p.Name)); err == nil {
-		if err := s.vendor(p); err != nil {
-			return err
+	if s.isVendored(p.Name) {
+		if err := s.vendor(ctx, p); err != nil {
+			return fmt.Errorf("pack %s: %w", p.Name, err)
 		}
 	}
 	return s.write()
-}
-
-func packRecipes(files fs.FS) []string {
-	names, _ := fs.Glob(files, "*.star")
-	return names
 }
 
 // packUpdate pins what the refs mean now. One that cannot be had leaves the
@@ -227,6 +229,12 @@ func (d *door) packUpdate(ctx context.Context, s *shelf, names []string) error {
 	d.sayNone(s)
 	for _, old := range slices.Clone(s.lock.Packs) {
 		if len(names) > 0 && !slices.Contains(names, old.Name) {
+			continue
+		}
+		if bare, had := pack.Bare(old.URL); had {
+			err := usage(fmt.Sprintf("pack %s: its URL in packs.lock carries a password or a token, which whoever has that file can read", old.Name),
+				fmt.Sprintf("have that made void, then: %s %s; %s %s --as %[2]s", s.verb("remove"), old.Name, s.verb("add"), strings.TrimSuffix(bare+"@"+old.Ref, "@")))
+			d.code = max(d.code, d.complain(err))
 			continue
 		}
 		next := pack.Pinned{Name: old.Name, URL: old.URL, Ref: old.Ref}
@@ -246,8 +254,13 @@ func (d *door) packUpdate(ctx context.Context, s *shelf, names []string) error {
 				d.printChanges(os.DirFS(was), files)
 			}
 		}
-		if err := s.pin(next); err != nil {
+		if err := s.pin(ctx, next); err != nil {
 			return err
+		}
+		if next.Content != old.Content {
+			if err := d.printBrought(s, next, files); err != nil {
+				return err
+			}
 		}
 	}
 	return errors.Join(failed, s.unknown(names))
@@ -313,7 +326,11 @@ func (d *door) packFetch(ctx context.Context, s *shelf, _ []string) error {
 			fmt.Fprintf(d.stdout(), "@%s is here\n", p.Name)
 			continue
 		}
-		if _, err := bring(ctx, &p); err != nil {
+		_, err := bring(ctx, &p)
+		if err == nil && s.isVendored(p.Name) { // there it is read, and not what was pinned
+			err = s.vendor(ctx, p)
+		}
+		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("pack %s: %w", p.Name, err))
 			continue
 		}
@@ -338,21 +355,18 @@ func (d *door) packVerify(_ context.Context, s *shelf, _ []string) error {
 func (d *door) packVendor(ctx context.Context, s *shelf, _ []string) error {
 	d.sayNone(s)
 	for _, p := range s.lock.Packs {
-		if _, err := s.find(p); errors.Is(err, errNotHere) {
-			if _, err := bring(ctx, &p); err != nil {
-				return fmt.Errorf("pack %s: %w", p.Name, err)
-			}
-		}
-		if err := s.vendor(p); err != nil {
-			return err
+		if err := s.vendor(ctx, p); err != nil {
+			return fmt.Errorf("pack %s: %w", p.Name, err)
 		}
 		fmt.Fprintf(d.stdout(), "@%s lies in %s\n", p.Name, shortPath(s.vendored(p.Name)))
 	}
 	return nil
 }
 
-// vendor copies the files of p from the cache, in place of what lay there.
-func (s *shelf) vendor(p pack.Pinned) error {
+// vendor copies the files of p from the cache, in place of what lay there. Where
+// the cache has not what was pinned, and there it does not lie either, it is
+// fetched.
+func (s *shelf) vendor(ctx context.Context, p pack.Pinned) error {
 	at := s.vendored(p.Name)
 	from, err := cached(p.Content)
 	if err != nil {
@@ -362,12 +376,13 @@ func (s *shelf) vendor(p pack.Pinned) error {
 		if p.Verify(os.DirFS(at)) == nil {
 			return nil // the cache was emptied, and it lies here already
 		}
-		_, err := s.find(p)
-		return err
+		if _, err := bring(ctx, &p); err != nil {
+			return err
+		}
 	}
 	next := path.Join(filepath.Dir(at), ".new-"+p.Name)
 	if err := errors.Join(os.RemoveAll(next), os.CopyFS(next, os.DirFS(from)), os.RemoveAll(at), os.Rename(next, at)); err != nil {
-		return fmt.Errorf("copy pack %s: %w", p.Name, err)
+		return fmt.Errorf("copy it: %w", err)
 	}
 	return nil
 }

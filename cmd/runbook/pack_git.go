@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ const fetchPatience = 5 * time.Minute
 // upstream is a bare clone of a pack's repository, made by the user's own git:
 // it knows their keys, proxies and rewritten URLs.
 type upstream struct {
-	url string
+	url string // as people may see it
 	dir string
 }
 
@@ -37,7 +38,7 @@ func cloneUpstream(ctx context.Context, url string) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{url: url, dir: filepath.Join(dir, "git")}
+	u := &upstream{url: shownURL(url), dir: filepath.Join(dir, "git")}
 	if _, err := gitOutput(ctx, "clone", "--quiet", "--bare", "--", url, u.dir); err != nil {
 		u.close()
 		return nil, err
@@ -196,19 +197,25 @@ func gitOutput(ctx context.Context, args ...string) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("git %s: gave up after %s", verbOf(args), fetchPatience)
 	}
-	said := strings.TrimSpace(complaint.String())
-	if lines := strings.Split(said, "\n"); len(lines) > 1 {
-		for _, l := range lines { // the first that is fatal says why
-			if strings.HasPrefix(l, "fatal: ") {
-				said = l
-				break
-			}
+	return nil, fmt.Errorf("git %s: %s", verbOf(args), printable(cmp.Or(complaintOf(complaint.String()), err.Error())))
+}
+
+// complaintOf is what git complained of, in one line: the first line that is
+// fatal, and the one before, in which ssh or the server says why. "" = it said
+// nothing.
+func complaintOf(stderr string) string {
+	var before, all []string
+	for l := range strings.Lines(stderr) {
+		l = strings.TrimSpace(l)
+		switch {
+		case l == "" || strings.HasPrefix(l, "warning: "):
+			continue
+		case strings.HasPrefix(l, "fatal: "):
+			return strings.Join(append(before, l), "; ")
 		}
+		before, all = []string{l}, append(all, l)
 	}
-	if said == "" {
-		said = err.Error()
-	}
-	return nil, fmt.Errorf("git %s: %s", verbOf(args), printable(strings.ReplaceAll(said, "\n", "; ")))
+	return strings.Join(all, "; ")
 }
 
 func verbOf(args []string) string {

@@ -14,12 +14,16 @@ import (
 // shelf is a directory of recipes with the packs that it pins.
 type shelf struct {
 	dir  string // .runbook, or the user's own recipes
+	mine bool   // it is the latter
 	lock pack.Lock
 }
 
 // openShelf reads packs.lock of dir; none is no packs.
 func openShelf(dir string) (*shelf, error) {
 	s := &shelf{dir: dir}
+	if own, err := configDir(); err == nil {
+		s.mine = filepath.Clean(dir) == filepath.Join(own, "recipes")
+	}
 	b, err := os.ReadFile(filepath.Join(dir, pack.LockFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -47,20 +51,35 @@ func (s *shelf) write() error {
 // vendored is where a pack lies that was copied beside the recipes.
 func (s *shelf) vendored(name string) string { return filepath.Join(s.dir, "vendor", name) }
 
+func (s *shelf) isVendored(name string) bool {
+	_, err := os.Stat(s.vendored(name))
+	return err == nil
+}
+
+// verb is what to type for a verb on these packs.
+func (s *shelf) verb(name string) string {
+	if s.mine {
+		name += " --user"
+	}
+	return "runbook pack " + name
+}
+
 // find returns the directory of a pack's files, once they are known to be what
 // was pinned. Errors: *pack.TamperedError; errNotHere.
 func (s *shelf) find(p pack.Pinned) (string, error) {
-	dir := s.vendored(p.Name)
-	if _, err := os.Stat(dir); err != nil {
+	dir, again := s.vendored(p.Name), s.verb("vendor")
+	if !s.isVendored(p.Name) {
+		again = s.verb("fetch")
+		var err error
 		if dir, err = cached(p.Content); err != nil {
 			return "", err
 		}
 		if _, err := os.Stat(dir); err != nil {
-			return "", &hinted{err: fmt.Errorf("pack %s: %w", p.Name, errNotHere), hint: "runbook pack fetch", code: exitWrong}
+			return "", &hinted{err: fmt.Errorf("pack %s: %w", p.Name, errNotHere), hint: again, code: exitWrong}
 		}
 	}
 	if err := p.Verify(os.DirFS(dir)); err != nil {
-		return dir, &hinted{err: err, hint: "look at " + shortPath(dir) + "; to have it again as it was pinned, remove it, then: runbook pack fetch", code: exitWrong}
+		return dir, &hinted{err: err, hint: "what changed lies in " + shortPath(shortHome(dir)) + "; to have it again as it was pinned: " + again, code: exitWrong}
 	}
 	return dir, nil
 }
