@@ -3,7 +3,8 @@ package engine
 import "strings"
 
 // Nearest returns the candidate that name was probably meant to be, or "" when
-// none is near. Case, dashes and underscores count little.
+// none is near. Case, dashes and underscores count little, the first letter much:
+// it is seldom what was mistyped.
 func Nearest(name string, candidates []string) string {
 	fold := func(s string) []rune {
 		return []rune(strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s)))
@@ -14,7 +15,12 @@ func Nearest(name string, candidates []string) string {
 		if c == "" || len(c) > 4*len(name)+8 {
 			continue
 		}
-		if d := distance(want, fold(c)); d < least {
+		have := fold(c)
+		d := distance(want, have)
+		if d > 1 && len(want) > 0 && len(have) > 0 && want[0] != have[0] {
+			continue
+		}
+		if d < least {
 			best, least = c, d
 		}
 	}

@@ -40,6 +40,7 @@ func TestNearest(t *testing.T) {
 	names := []string{"older_than", "match", "pid", "over", "wedged-actor"}
 	for name, want := range map[string]string{
 		"older-then": "older_than", "OVER": "over", "mathc": "match", "pdi": "pid", "wedgedactor": "wedged-actor", "x": "", "": "", "something": "",
+		"pver": "over", "mid": "pid", "ever_it": "", "latch": "match", "batches": "", // with another first letter, one is all that may be wrong
 	} {
 		if got := Nearest(name, names); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
