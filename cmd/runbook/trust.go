@@ -139,14 +139,14 @@ func (d *door) printTrusted(known *trusted) {
 }
 
 // fileOf is the recipe's file on disk, wherever we stand; "" for one that
-// ships.
+// ships. A link to a recipe stays one: it is a recipe of another name.
 func fileOf(p engine.Place) string {
 	if p.Root == nil || p.Root.Dir == "" {
 		return ""
 	}
 	file := absolute(filepath.Join(p.Root.Dir, filepath.FromSlash(p.Path)))
-	if real, err := filepath.EvalSymlinks(file); err == nil {
-		return real
+	if real, err := filepath.EvalSymlinks(filepath.Dir(file)); err == nil {
+		return filepath.Join(real, filepath.Base(file))
 	}
 	return file
 }
