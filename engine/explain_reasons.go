@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
 
 	startime "go.starlark.net/lib/time"
@@ -87,7 +88,10 @@ func (e *Explain) ofDecision(out []event.Reason, d decision, holds bool, key str
 	}
 	for _, l := range d.leaves {
 		if at := e.sites[l.site]; s.kind == siteTest || !at.whole || at.from != "" {
-			r.Values = append(r.Values, event.Seen{What: at.text, Value: l.value, Of: at.from})
+			seen := event.Seen{What: at.text, Value: l.value, Of: at.from}
+			if !slices.Contains(r.Values, seen) { // it stands in the line twice
+				r.Values = append(r.Values, seen)
+			}
 		}
 	}
 	if s.kind == siteReturn {

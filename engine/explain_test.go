@@ -88,6 +88,23 @@ func TestNothingIsExplainedUnlessAskedFor(t *testing.T) {
 	}
 }
 
+// A value that stands in a condition twice is told once.
+func TestAConditionTellsEachValueOnce(t *testing.T) {
+	said := explained(t, `"""Counts."""
+
+def blame():
+    """Blame."""
+    for p in ps():
+        if p.pid > 1 and p.pid < 4200 and len(p.name) == p.pid - p.pid + 4:
+            fault("named", p.name, about = p)
+
+recipe(steps = [blame])
+`)
+	if got := said["beta"]; strings.Count(got, "p.pid = ") != 1 || !strings.Contains(got, "[p.pid = ") || !strings.Contains(got, "; len(p.name) = 4; ") {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
 // Errors point to the same places, and a docstring stays one.
 func TestExplainLeavesErrorsWhereTheyAre(t *testing.T) {
 	const broken = `"""Breaks."""
