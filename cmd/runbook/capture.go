@@ -179,14 +179,21 @@ func (d *door) capture(file string, j job, withMemory bool) error {
 	if seen.onlyNames() {
 		d.code = exitWrong
 	}
-	fmt.Fprintf(d.err, "captured %d processes, %d kB: %s\n", len(seen.pids), (size+999)/1000, file)
+	fmt.Fprintf(d.err, "captured %s, %d kB: %s\n", countProcesses(len(seen.pids)), (size+999)/1000, file)
 	if remembered > 0 {
-		fmt.Fprintf(d.err, "runbook: it holds memory of %d processes: passwords, keys and data of users may be in it; hand it to nobody who may not see them\n", remembered)
+		fmt.Fprintf(d.err, "runbook: it holds memory of %s: passwords, keys and data of users may be in it; hand it to nobody who may not see them\n", countProcesses(remembered))
 	}
 	if file != "-" {
 		fmt.Fprintf(d.err, "diagnose it anywhere: runbook run %s --from %s\n", captureRecipe, file)
 	}
 	return nil
+}
+
+func countProcesses(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
 }
 
 // remember keeps the Python of all processes that a run spoke of, and what was
