@@ -222,7 +222,7 @@ func TestPytestInterruptedTwice(t *testing.T) {
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(50 * time.Millisecond) // two, and not one: equal signals that wait are merged
+			time.Sleep(2 * echo) // two, and not one and its echo
 		}
 		_ = cmd.Wait()                                                                                              // its code is looked at
 		for end := time.Now().Add(10 * time.Second); len(carriers(marker)) > 0; time.Sleep(20 * time.Millisecond) { // a confined process outlives us by a moment

@@ -109,7 +109,8 @@ func exitOf(err error) int {
 
 // interrupt SIGNAL CODE FILE PATTERN COMMAND …: starts the command, waits until
 // FILE matches PATTERN, sends the signal, and wants that exit code. The output
-// is in the files out and err.
+// is in the files out and err. With `timeout ` before the signal it is sent twice,
+// as by timeout(1): to its child, and then to the whole group.
 func scriptInterrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 5 {
 		ts.Fatalf("usage: interrupt SIGNAL CODE FILE PATTERN COMMAND …")
@@ -135,7 +136,12 @@ func scriptInterrupt(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	ts.Check(cmd.Process.Signal(signals[args[0]]))
+	name, twice := strings.CutPrefix(args[0], "timeout ")
+	ts.Check(cmd.Process.Signal(signals[name]))
+	if twice {
+		time.Sleep(time.Millisecond)          // two, and not one: equal signals that wait are merged
+		_ = cmd.Process.Signal(signals[name]) // it may have ended
+	}
 	err := cmd.Wait()
 	ts.Check(os.WriteFile(ts.MkAbs("out"), out.Bytes(), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("err"), errText.Bytes(), 0o600))

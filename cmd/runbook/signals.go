@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"runbook/builtins/probe"
 	"runbook/engine"
@@ -39,17 +40,18 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 	signal.Notify(pipe, syscall.SIGPIPE)
 
 	done := make(chan struct{})
+	pressed := withoutEchoes(ch, done)
 	go func() {
 		select {
-		case s := <-ch:
+		case s := <-pressed:
 			cancel(cause(s))
 		case <-done:
 			return
 		}
 		select {
-		case s := <-ch:
+		case s := <-pressed:
 			probe.EndAll()
-			putBackUnless(ch)
+			putBackUnless(pressed)
 			os.Exit(codeOf(s))
 		case <-done:
 		}
@@ -60,6 +62,37 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 		signal.Stop(pipe)
 		cancel(nil)
 	}
+}
+
+// echo is how soon after a signal the same one is no second Ctrl-C. Nobody
+// presses so fast who means it; on a full machine the two of timeout(1) are tens
+// of milliseconds apart.
+const echo = 200 * time.Millisecond
+
+// withoutEchoes returns the signals of ch but for those that say nothing new:
+// timeout(1) signals its child and then its whole group, so the child again.
+func withoutEchoes(ch <-chan os.Signal, done <-chan struct{}) <-chan os.Signal {
+	heard := make(chan os.Signal, cap(ch))
+	go func() {
+		var last os.Signal
+		var at time.Time
+		for {
+			select {
+			case s := <-ch:
+				if s == last && time.Since(at) < echo {
+					continue
+				}
+				last, at = s, time.Now()
+				select {
+				case heard <- s:
+				default: // nobody listens any more, as with signal.Notify
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return heard
 }
 
 // putBackUnless puts work trees back until one more signal comes, and says what
