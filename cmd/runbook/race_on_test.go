@@ -2,6 +2,6 @@
 
 package main
 
-// raceDetector tells the scripts that shadow memory takes the address space
-// which a confined recipe is allowed.
+// raceDetector chooses the scripts that are worth its time, and tells them that
+// shadow memory takes the address space which a confined recipe is allowed.
 const raceDetector = true

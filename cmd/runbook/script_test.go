@@ -34,10 +34,24 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"runbook": func() { os.Exit(main1()) }})
 }
 
+// raced are the scripts that the race detector watches: those in which goroutines
+// meet. A live run and what ends it, recipes at once, a recipe in a process of its
+// own, the prompt, a record that is written meanwhile. The others tell of pages and
+// words, one goroutine after the other, and take as long.
+var raced = []string{"capture", "demo", "fulldisk", "gate", "git", "interrupt", "kill", "output", "recipetest", "record", "repl", "step"}
+
 // TestScripts runs testdata/script/*.txtar: each is a story of one theme.
 func TestScripts(t *testing.T) {
+	dir, files := "testdata/script", []string(nil)
+	if raceDetector {
+		for _, name := range raced {
+			files = append(files, filepath.Join(dir, name+".txtar"))
+		}
+		dir = ""
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:   dir,
+		Files: files,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir+"/home")
 			env.Setenv("TZ", "UTC")

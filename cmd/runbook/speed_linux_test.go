@@ -256,9 +256,13 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// builtBinary is the program as users have it: the test binary links more.
+// builtBinary is the program as users have it: the test binary links more. The
+// race detector is in that one only, and learns nothing from what is built here.
 func builtBinary(tb testing.TB) string {
 	tb.Helper()
+	if raceDetector {
+		tb.Skip("runs a program that is built without the race detector")
+	}
 	path := filepath.Join(tb.TempDir(), "runbook")
 	build := exec.Command("go", "build", "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
