@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"runbook/builtins/probe"
 	"runbook/engine"
 	"runbook/engine/event"
+	"runbook/lazyregexp"
 )
 
 // hangWatch takes the evidence of a run that hangs before that is ended: the
@@ -164,14 +164,14 @@ func writeCapture(path string, r *probe.Recorder, meta probe.SnapshotMeta, keep 
 	return errors.Join(r.Save(f, meta, keep), f.Close())
 }
 
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+var notInNames = lazyregexp.New(`[^A-Za-z0-9._-]+`)
 
 // nextHang names a capture: hang-tests_a.py-1.tar.gz.
 func (w *world) nextHang(suite string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hangs++
-	name := strings.Trim(notInNames.ReplaceAllString(filepath.ToSlash(suite), "_"), "_.")
+	name := strings.Trim(notInNames().ReplaceAllString(filepath.ToSlash(suite), "_"), "_.")
 	if len(name) > 80 {
 		name = name[len(name)-80:]
 	}

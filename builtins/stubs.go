@@ -3,11 +3,11 @@ package builtins
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"runbook/engine"
+	"runbook/lazyregexp"
 )
 
 // StubsFile is the name under which Python's type checkers take stubs for words
@@ -157,12 +157,12 @@ func (w *stubs) function(row engine.Builtin, indent string) {
 	}
 	head := fmt.Sprintf("(%s) -> %s", strings.Join(params, ", "), w.python(row.Returns))
 	if indent != "" {
-		head = plainTypes.ReplaceAllString(head, "${1}builtins.$2") // a module may have a word called bool
+		head = plainTypes().ReplaceAllString(head, "${1}builtins.$2") // a module may have a word called bool
 	}
 	fmt.Fprintf(&w.b, "\n%sdef %s%s:\n%s    %s\n", indent, row.Name, head, indent, pyDoc(doc, indent+"    "))
 }
 
-var plainTypes = regexp.MustCompile(`(: |> |\[|\| )(bool|int|float|str|list|dict)\b`)
+var plainTypes = lazyregexp.New(`(: |> |\[|\| )(bool|int|float|str|list|dict)\b`)
 
 // taken is the type of an argument: builtins take more than they name.
 func (w *stubs) taken(text string) string {

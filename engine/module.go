@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -139,12 +140,14 @@ func readSource(fsys fs.FS, name string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSource+1))
+	var data bytes.Buffer
+	data.Grow(int(min(info.Size(), maxSource)) + bytes.MinRead)
+	_, err = data.ReadFrom(io.LimitReader(f, maxSource+1))
 	if err != nil {
 		return "", err
 	}
-	if len(data) > maxSource {
+	if data.Len() > maxSource {
 		return "", errTooLarge
 	}
-	return string(data), nil
+	return data.String(), nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+
+	"runbook/lazyregexp"
 )
 
 // Learning is what the beginning of logs suggests.
@@ -184,11 +186,11 @@ const (
 	between = `\W+`
 )
 
-var wordPattern = regexp.MustCompile(word)
+var wordPattern = lazyregexp.New(word)
 
 func wordsAfter(text []byte) [][]byte {
 	var out [][]byte
-	for _, at := range wordPattern.FindAllIndex(text[:min(len(text), 300)], learnWords) {
+	for _, at := range wordPattern().FindAllIndex(text[:min(len(text), 300)], learnWords) {
 		out = append(out, bytes.ToLower(text[at[0]:at[1]]))
 	}
 	return out

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
-
-	"github.com/prometheus/procfs"
 )
 
 // Machine returns load averages, processors, and how this kernel limits
@@ -17,12 +16,9 @@ import (
 func (l *Live) Machine(ctx context.Context) (Machine, error) {
 	m := Machine{Load1: -1, Load5: -1, Load15: -1}
 	var errs []error
-	fs, err := procfs.NewFS(l.proc)
+	load, err := l.ReadFile(ctx, "loadavg", nil)
 	if err == nil {
-		var load *procfs.LoadAvg
-		if load, err = fs.LoadAvg(); err == nil {
-			m.Load1, m.Load5, m.Load15 = load.Load1, load.Load5, load.Load15
-		}
+		m.Load1, m.Load5, m.Load15, err = parseLoadAvg(load)
 	}
 	if err != nil {
 		errs = append(errs, err)
@@ -40,6 +36,22 @@ func (l *Live) Machine(ctx context.Context) (Machine, error) {
 		errs = append(errs, err)
 	}
 	return m, errors.Join(errs...)
+}
+
+// parseLoadAvg reads /proc/loadavg: the averages over 1, 5 and 15 minutes, and
+// more that nobody asks for (proc_loadavg(5)). With an error all are -1.
+func parseLoadAvg(b []byte) (one, five, fifteen float64, err error) {
+	fields := bytes.Fields(b)
+	if len(fields) < 3 {
+		return -1, -1, -1, fmt.Errorf("loadavg: %d fields", len(fields))
+	}
+	var loads [3]float64
+	for i := range loads {
+		if loads[i], err = strconv.ParseFloat(string(fields[i]), 64); err != nil {
+			return -1, -1, -1, fmt.Errorf("loadavg: %w", err)
+		}
+	}
+	return loads[0], loads[1], loads[2], nil
 }
 
 // ptraceScope is kernel.yama.ptrace_scope; -1 when the kernel has no Yama, or

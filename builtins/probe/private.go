@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"syscall"
+
+	"runbook/lazyregexp"
 )
 
 // A private directory holds what a program of ours needs besides what is the
@@ -20,7 +21,7 @@ func privateName() (string, error) {
 	return filepath.Abs(filepath.Join(os.TempDir(), "runbook-run-"+newGitID()))
 }
 
-var privateNames = regexp.MustCompile(`^runbook-run-[0-9a-f]+$`)
+var privateNames = lazyregexp.New(`^runbook-run-[0-9a-f]+$`)
 
 // prepare makes the private directory of a command, with what belongs in it.
 // The caller keeps it open, which is the lock, until the command is over; nil =
@@ -101,7 +102,7 @@ func leftDirectories(ctx context.Context, h Host) (found []*leftover, done func(
 	entries, _ := os.ReadDir(os.TempDir()) // none there: nothing was left there
 	for _, e := range entries {
 		path := filepath.Join(os.TempDir(), e.Name())
-		if !privateNames.MatchString(e.Name()) || !e.IsDir() || ctx.Err() != nil {
+		if !privateNames().MatchString(e.Name()) || !e.IsDir() || ctx.Err() != nil {
 			continue
 		}
 		dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_DIRECTORY, 0)

@@ -7,10 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"runbook/lazyregexp"
 )
 
 // skippedDirs hold code of others, or none. So does a virtual environment,
@@ -122,14 +123,14 @@ func cause(err error) string {
 	return err.Error()
 }
 
-var coding = regexp.MustCompile(`^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)`)
+var coding = lazyregexp.New(`^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)`)
 
 // pyCoding is the encoding that one of the first two lines declares, in lower
 // case (PEP 263); "" = none.
 func pyCoding(text []byte) string {
 	for range 2 {
 		line, rest, _ := bytes.Cut(text, []byte("\n"))
-		if m := coding.FindSubmatch(line); m != nil {
+		if m := coding().FindSubmatch(line); m != nil {
 			return strings.ReplaceAll(strings.ToLower(string(m[1])), "_", "-")
 		}
 		if t := bytes.TrimSpace(line); len(t) > 0 && t[0] != '#' {

@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"runbook/lazyregexp"
 )
 
 // PytestRun is one suite to run under pytest.
@@ -191,13 +192,13 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	if ctx.Err() != nil {
 		return result, fmt.Errorf("pytest: %w", ctx.Err())
 	}
-	if s.story.pid == 0 && noPytest.Match(result.Output) {
+	if s.story.pid == 0 && noPytest().Match(result.Output) {
 		return result, fmt.Errorf("pytest: %w in %s (%s)", ErrNoPytest, result.Python, python.why)
 	}
 	return result, nil
 }
 
-var noPytest = regexp.MustCompile(`No module named '?pytest\b`)
+var noPytest = lazyregexp.New(`No module named '?pytest\b`)
 
 // pytestSession is a run under way.
 type pytestSession struct {

@@ -2,8 +2,9 @@ package probe
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
+
+	"runbook/lazyregexp"
 )
 
 // Wait is what the kernel says of a thread that doesn't run: the input of
@@ -21,14 +22,14 @@ type Wait struct {
 
 // wchanSuffix is what compilers append to the copies that they make of a
 // function: it comes and goes from one kernel build to the next.
-var wchanSuffix = regexp.MustCompile(`\.(constprop|isra|part|cold|llvm|lto_priv|localalias)(\.[0-9]+)*$`)
+var wchanSuffix = lazyregexp.New(`\.(constprop|isra|part|cold|llvm|lto_priv|localalias)(\.[0-9]+)*$`)
 
 // CleanWchan returns the function of /proc/PID/wchan without such suffixes; ""
 // for the "0" that says both "doesn't sleep" and "you may not know".
 func CleanWchan(b []byte) string {
 	name := Clean(bytes.TrimSpace(b))
 	for name != "0" {
-		short := strings.TrimSpace(wchanSuffix.ReplaceAllString(name, ""))
+		short := strings.TrimSpace(wchanSuffix().ReplaceAllString(name, ""))
 		if short == name {
 			return name
 		}

@@ -2,12 +2,12 @@ package recipetest
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"runbook/engine"
 	"runbook/engine/event"
+	"runbook/lazyregexp"
 )
 
 // notes is a sink that keeps of a run what a person would remember, twice: in
@@ -53,7 +53,7 @@ func (n *notes) Write(e event.Event) error {
 		if s.Status == event.StatusDone || s.Status == event.StatusSkipped || s.Status == event.StatusDenied && n.kills[s.Name] {
 			break
 		}
-		line := fmt.Sprintf("%s %s: %s\n", s.Name, s.Status, position.ReplaceAllString(s.Reason, ""))
+		line := fmt.Sprintf("%s %s: %s\n", s.Name, s.Status, position().ReplaceAllString(s.Reason, ""))
 		n.brief.WriteString(line)
 		n.report.WriteString(line)
 	case e.Said != nil:
@@ -63,7 +63,7 @@ func (n *notes) Write(e event.Event) error {
 }
 
 // position is where in a file something was said, which moves with every edit.
-var position = regexp.MustCompile(`^\S+\.star:\d+:\d+: `)
+var position = lazyregexp.New(`^\S+\.star:\d+:\d+: `)
 
 func (n *notes) finding(f *event.Finding) {
 	var b strings.Builder

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"runbook/builtins/stage"
 	"runbook/engine"
+	"runbook/lazyregexp"
 )
 
 // A story is a machine, and what a recipe finds there: see doc.go.
@@ -200,7 +200,7 @@ func (s *story) order(run storyRun) (order, error) {
 				}
 				o.allow = append(o.allow, effect)
 			}
-		case named && isName.MatchString(name):
+		case named && isName().MatchString(name):
 			o.params[name] = append(o.params[name], value)
 		default:
 			o.bare = append(o.bare, w)
@@ -209,7 +209,7 @@ func (s *story) order(run storyRun) (order, error) {
 	return o, nil
 }
 
-var isName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+var isName = lazyregexp.New(`^[a-z][a-z0-9_]*$`)
 
 // split cuts at blanks outside of "…".
 func split(text string) ([]string, error) {

@@ -7,12 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"runbook/lazyregexp"
 )
 
 // config is $XDG_CONFIG_HOME/runbook/config.toml: defaults of flags. It cannot
@@ -87,13 +88,13 @@ func (c *config) check(name string) error {
 	return nil
 }
 
-var wrongType = regexp.MustCompile(`cannot decode TOML (\w+) into .* of type (\w+)`)
+var wrongType = lazyregexp.New(`cannot decode TOML (\w+) into .* of type (\w+)`)
 
 // mistyped says what is wrong at a place of the file without the names of our
 // types.
 func mistyped(e *toml.DecodeError) string {
 	text := strings.TrimPrefix(e.Error(), "toml: ")
-	m := wrongType.FindStringSubmatch(text)
+	m := wrongType().FindStringSubmatch(text)
 	if m == nil {
 		return text
 	}

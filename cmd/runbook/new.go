@@ -20,6 +20,7 @@ import (
 	"runbook/builtins/probe"
 	"runbook/engine/event"
 	"runbook/engine/sink"
+	"runbook/lazyregexp"
 )
 
 // What a new recipe and its first test look like.
@@ -70,16 +71,16 @@ type skeleton struct {
 	Says    string // the title of what the first test finds
 }
 
-var recipeName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+var recipeName = lazyregexp.New(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 const longestName = 60
 
 func newSkeleton(name, from string) (*skeleton, error) {
 	name = strings.TrimSuffix(name, ".star")
-	if !recipeName.MatchString(name) || len(name) > longestName {
+	if !recipeName().MatchString(name) || len(name) > longestName {
 		proper := strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(name), "-"), "-0123456789")
 		hint := "a name has letters a-z, digits and single dashes, and begins with a letter"
-		if recipeName.MatchString(proper) && len(proper) <= longestName {
+		if recipeName().MatchString(proper) && len(proper) <= longestName {
 			hint = "runbook new " + proper
 		}
 		return nil, usage(fmt.Sprintf("new: %q is no name for a recipe", name), hint)

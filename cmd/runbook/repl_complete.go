@@ -3,20 +3,20 @@ package main
 import (
 	"io/fs"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
 
+	"runbook/lazyregexp"
 	"runbook/recipes"
 )
 
 var (
-	lastWord  = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_.]*$`)
-	lastLoad  = regexp.MustCompile(`\bload\(\s*"([^"]*)$`)
+	lastWord  = lazyregexp.New(`[A-Za-z_][A-Za-z0-9_.]*$`)
+	lastLoad  = lazyregexp.New(`\bload\(\s*"([^"]*)$`)
 	keywords  = []string{"and", "break", "continue", "def", "elif", "else", "for", "if", "in", "lambda", "load", "not", "or", "pass", "return"}
-	callBegun = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.]*)\($`)
+	callBegun = lazyregexp.New(`([A-Za-z_][A-Za-z0-9_.]*)\($`)
 )
 
 // complete offers what may stand at the cursor: names at hand, the fields of a
@@ -25,10 +25,10 @@ var (
 func (p *prompt) complete(line string, pos int) (head string, completions []string, tail string) {
 	runes := []rune(line)
 	head, tail = string(runes[:pos]), string(runes[pos:])
-	if m := lastLoad.FindStringSubmatch(head); m != nil {
+	if m := lastLoad().FindStringSubmatch(head); m != nil {
 		return strings.TrimSuffix(head, m[1]), startingWith(m[1], loadable()), tail
 	}
-	word := lastWord.FindString(head)
+	word := lastWord().FindString(head)
 	head = strings.TrimSuffix(head, word)
 	if i := strings.LastIndexByte(word, '.'); i >= 0 {
 		return head + word[:i+1], startingWith(word[i+1:], p.fields(word[:i])), tail
@@ -87,7 +87,7 @@ func (p *prompt) parameters(head string) []string {
 	if open < 0 {
 		return nil
 	}
-	m := callBegun.FindStringSubmatch(head[:open+1])
+	m := callBegun().FindStringSubmatch(head[:open+1])
 	if m == nil {
 		return nil
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"runbook/lazyregexp"
 )
 
 // stacksPage draws a stacksReport for people.
@@ -160,14 +162,14 @@ func (p *stacksPage) frame(lead string, f *stacksFrame, says bool) {
 }
 
 var (
-	libraries = regexp.MustCompile(`^.*/(site|dist)-packages/`)
-	standard  = regexp.MustCompile(`^.*/lib/python[0-9.]+/`)
-	engines   = regexp.MustCompile(`/(trio|asyncio|outcome|sniffio|anyio)/[^/]`)
+	libraries = lazyregexp.New(`^.*/(site|dist)-packages/`)
+	standard  = lazyregexp.New(`^.*/lib/python[0-9.]+/`)
+	engines   = lazyregexp.New(`/(trio|asyncio|outcome|sniffio|anyio)/[^/]`)
 )
 
 // shortFile is a file's path without where the interpreter keeps its libraries.
 func shortFile(file string) string {
-	for _, at := range []*regexp.Regexp{libraries, standard} {
+	for _, at := range []*regexp.Regexp{libraries(), standard()} {
 		if short := at.ReplaceAllString(file, ""); short != file && short != "" {
 			return short
 		}
@@ -178,7 +180,7 @@ func shortFile(file string) string {
 // isPlumbing reports whether a file is of the standard library, or of what runs
 // tasks: how a task waits is told in words, and whose code it is matters more.
 func isPlumbing(file string) bool {
-	return strings.HasPrefix(file, "<") || engines.MatchString(file) || standard.MatchString(file) && !libraries.MatchString(file)
+	return strings.HasPrefix(file, "<") || engines().MatchString(file) || standard().MatchString(file) && !libraries().MatchString(file)
 }
 
 func (p *stacksPage) tasks(x *stacksProcess) {

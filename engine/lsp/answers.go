@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	"runbook/engine"
 	"runbook/engine/format"
+	"runbook/lazyregexp"
 )
 
 var answers = map[string]func(*server, context.Context, *docParams) (any, error){
@@ -195,8 +195,8 @@ func (s *server) diagnose(ctx context.Context, d *doc) []diagnostic {
 }
 
 var (
-	placeInText  = regexp.MustCompile(`(\S+\.star):(\d+):(\d+)`)
-	didYouMean   = regexp.MustCompile(`(?m)^did you mean (\w+)\?$`)
+	placeInText  = lazyregexp.New(`(\S+\.star):(\d+):(\d+)`)
+	didYouMean   = lazyregexp.New(`(?m)^did you mean (\w+)\?$`)
 	loadedAt     = "loaded at "
 	severityCode = map[engine.Severity]int{engine.SeverityError: 1, engine.SeverityWarning: 2}
 )
@@ -216,7 +216,7 @@ func (s *server) diagnostic(d *doc, p engine.Problem, files map[string]engine.Sp
 		_, out.Range = d.text.word(line, column)
 	default:
 		out.Message = p.Pos + ": " + out.Message
-		for _, m := range placeInText.FindAllStringSubmatch(p.Hint, -1) {
+		for _, m := range placeInText().FindAllStringSubmatch(p.Hint, -1) {
 			if here(m[1]) && strings.Contains(p.Hint, loadedAt+m[0]) {
 				line, _ = strconv.Atoi(m[2])
 				column, _ = strconv.Atoi(m[3])
@@ -225,7 +225,7 @@ func (s *server) diagnostic(d *doc, p engine.Problem, files map[string]engine.Sp
 		}
 		s.relate(&out, p.Pos, p.Msg, files)
 	}
-	for _, m := range placeInText.FindAllStringSubmatch(p.Msg+"\n"+p.Hint, -1) {
+	for _, m := range placeInText().FindAllStringSubmatch(p.Msg+"\n"+p.Hint, -1) {
 		s.relate(&out, m[0], "here", files)
 	}
 	return out
@@ -252,7 +252,7 @@ func (s *server) actions(_ context.Context, p *docParams) (any, error) {
 		return out, nil
 	}
 	for _, found := range p.Context.Diagnostics {
-		m := didYouMean.FindStringSubmatch(strings.ReplaceAll(found.Message, "hint: ", ""))
+		m := didYouMean().FindStringSubmatch(strings.ReplaceAll(found.Message, "hint: ", ""))
 		line, column := d.text.fromCursor(found.Range.Start)
 		word, at := d.text.word(line, column)
 		if found.Source != "runbook" || m == nil || word == "" || !isWord(word[0]) || engine.Nearest(word, []string{m[1]}) == "" {

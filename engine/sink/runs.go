@@ -8,12 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"runbook/engine/event"
+	"runbook/lazyregexp"
 )
 
 // KeepRuns is how many runs Prune is meant to leave.
@@ -42,18 +42,18 @@ type RunEntry struct {
 
 const runTime = "20060102T150405.000Z"
 
-var runName = regexp.MustCompile(`^(\d{8}T\d{6}\.\d{3}Z)-(.+)-([A-Za-z0-9_]+)$`)
+var runName = lazyregexp.New(`^(\d{8}T\d{6}\.\d{3}Z)-(.+)-([A-Za-z0-9_]+)$`)
 
-var notInName = regexp.MustCompile(`[^A-Za-z0-9_.]+`)
+var notInName = lazyregexp.New(`[^A-Za-z0-9_.]+`)
 
 // Create makes the directory of a run, mode 0700, and returns its path.
 // Errors: fs.ErrExist when there is one of that name.
 func (r Runs) Create(recipe, id string, at time.Time) (string, error) {
-	recipe = strings.Trim(notInName.ReplaceAllString(recipe, "-"), "-.")
+	recipe = strings.Trim(notInName().ReplaceAllString(recipe, "-"), "-.")
 	if recipe == "" {
 		recipe = "recipe"
 	}
-	id = strings.ReplaceAll(notInName.ReplaceAllString(id, ""), ".", "")
+	id = strings.ReplaceAll(notInName().ReplaceAllString(id, ""), ".", "")
 	if id == "" {
 		id = "0"
 	}
@@ -79,7 +79,7 @@ func (r Runs) names() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && runName.MatchString(e.Name()) {
+		if e.IsDir() && runName().MatchString(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}
@@ -114,7 +114,7 @@ func (r Runs) Find(what string) (RunEntry, error) {
 	}
 	var found []string
 	for _, name := range names {
-		id := runName.FindStringSubmatch(name)[3]
+		id := runName().FindStringSubmatch(name)[3]
 		if id == what || name == what {
 			return r.entry(name), nil
 		}
@@ -148,7 +148,7 @@ func (r Runs) Prune(keep int) error {
 // entry reads the first event of a record and the last, not what lies
 // between: a listing of a hundred runs should not read a gigabyte.
 func (r Runs) entry(name string) RunEntry {
-	part := runName.FindStringSubmatch(name)
+	part := runName().FindStringSubmatch(name)
 	e := RunEntry{Name: name, Dir: filepath.Join(r.Dir, name), Recipe: part[2], ID: part[3]}
 	e.Started, _ = time.Parse(runTime, part[1])
 	f, err := os.Open(filepath.Join(e.Dir, EventsFile))

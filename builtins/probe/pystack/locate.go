@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
 
 	"runbook/builtins/probe"
+	"runbook/lazyregexp"
 )
 
 // place is where a process keeps its Python.
@@ -91,7 +91,7 @@ func images(maps []mapping, exe string) (likely, others []mapping) {
 		switch {
 		case x.off != 0 || seen[x.path] || !strings.HasPrefix(x.path, "/"):
 			continue
-		case x.path == exe || interpreterName.MatchString(path.Base(x.path)):
+		case x.path == exe || interpreterName().MatchString(path.Base(x.path)):
 			likely = append(likely, x)
 		default:
 			others = append(others, x)
@@ -101,7 +101,7 @@ func images(maps []mapping, exe string) (likely, others []mapping) {
 	return likely, others
 }
 
-var interpreterName = regexp.MustCompile(`^(lib)?(python|pypy)`)
+var interpreterName = lazyregexp.New(`^(lib)?(python|pypy)`)
 
 // opener opens the file of a mapping.
 type opener func(x mapping) (probe.Image, error)
@@ -203,11 +203,11 @@ func (p *place) askVersion(m *memory) error {
 	return nil
 }
 
-var versionInName = regexp.MustCompile(`python3\.(\d+)`)
+var versionInName = lazyregexp.New(`python3\.(\d+)`)
 
 // versionIn is the version that the name of a file tells; 0 none.
 func versionIn(name string) uint32 {
-	named := versionInName.FindStringSubmatch(name)
+	named := versionInName().FindStringSubmatch(name)
 	if named == nil {
 		return 0
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"runbook/builtins/probe"
 	"runbook/builtins/probe/pystack"
+	"runbook/lazyregexp"
 )
 
 // python is what the interpreter of a process does, and the names of the tasks
@@ -98,12 +98,12 @@ func (p *python) task(pid int, rest []string) error {
 	return err
 }
 
-var frameText = regexp.MustCompile(`^(\S+) (\S+):(\d+)(?: (.*))?$`)
+var frameText = lazyregexp.New(`^(\S+) (\S+):(\d+)(?: (.*))?$`)
 
 // frames takes the quoted words that a line goes on with.
 func (p *python) frames(rest []string) (frames []pystack.Frame, options []string, err error) {
 	for len(rest) > 0 && strings.HasPrefix(rest[0], quote) {
-		x := frameText.FindStringSubmatch(bare(rest[0]))
+		x := frameText().FindStringSubmatch(bare(rest[0]))
 		if x == nil {
 			return nil, nil, fmt.Errorf(`%q is not "FUNCTION FILE:LINE SOURCE"`, bare(rest[0]))
 		}
