@@ -174,13 +174,15 @@ var pythonKind = &kind[*pythonFact]{
 var pythonThreadKind = &kind[*pythonThreadFact]{
 	name: "python_thread",
 	doc:  "The Python of one thread.",
-	text: func(t *pythonThreadFact) string { return fmt.Sprintf("tid %d %s", t.TID, t.Name) },
+	text: func(t *pythonThreadFact) string { return fmt.Sprintf("tid %v %s", unless(0, t.TID), t.Name) },
 	fields: []field[*pythonThreadFact]{
-		{name: "tid", typ: "int", doc: "the main thread's is the pid", get: func(t *pythonThreadFact) starlark.Value { return integer(t.TID) }},
+		{name: "tid", typ: "int or None", doc: "the main thread's is the pid; None where it is not known", get: func(t *pythonThreadFact) starlark.Value { return unless(0, t.TID) }},
 		{name: "name", typ: "string or None", doc: "as `threading` has it; None where it was not told", get: func(t *pythonThreadFact) starlark.Value { return orNone(t.Name) }},
 		{name: "holds_gil", typ: "bool", doc: "it holds the interpreter", get: func(t *pythonThreadFact) starlark.Value { return truth(t.HoldsGIL) }},
 		{name: "daemon", typ: "bool", doc: "Python does not wait for it at its end; False: it does, or that is not known", aside: true, get: func(t *pythonThreadFact) starlark.Value { return truth(t.Daemon) }},
 		{name: "frames", typ: "list of frame", doc: "innermost first; [] it runs no Python", aside: true, get: func(t *pythonThreadFact) starlark.Value { return frameList(t.frames) }},
+		{name: "cut", typ: "bool", doc: "there are more frames, further out, which were not read", aside: true, get: func(t *pythonThreadFact) starlark.Value { return truth(t.Cut) }},
+		{name: "subinterpreter", typ: "bool", doc: "it is what the thread runs in a subinterpreter", aside: true, get: func(t *pythonThreadFact) starlark.Value { return truth(t.Sub) }},
 		{name: "stack", typ: "list of string", doc: "the frames in words", get: func(t *pythonThreadFact) starlark.Value { return inWords(t.frames) }},
 	},
 }
@@ -203,7 +205,7 @@ var frameKind = &kind[frameFact]{
 		{name: "function", typ: "string", doc: "qualified, `Class.method`, from Python 3.11 on", get: func(f frameFact) starlark.Value { return text(f.Func) }},
 		{name: "file", typ: "string", doc: `as the interpreter has it; "<…>" where there is none`, get: func(f frameFact) starlark.Value { return text(f.File) }},
 		{name: "line", typ: "int or None", get: func(f frameFact) starlark.Value { return unless(0, max(f.Line, 0)) }},
-		{name: "text", typ: "string or None", doc: "that line of the source as it is now; None when it cannot be read", get: func(f frameFact) starlark.Value { return orNone(f.text) }},
+		{name: "text", typ: "string or None", doc: "that line of the source; None when it cannot be read, or may have changed since it was loaded", get: func(f frameFact) starlark.Value { return orNone(f.text) }},
 		{name: "where", typ: "string", doc: `for people: "feed (/srv/app/feed.py:13)"`, aside: true, get: func(f frameFact) starlark.Value { return text(f.where()) }},
 	},
 }

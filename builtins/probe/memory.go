@@ -1,11 +1,16 @@
 package probe
 
 import (
+	"errors"
 	"io"
+	"os"
 )
 
 // Memory is the half of a live host that reads the memory of other processes.
 // It needs what PTRACE_MODE_ATTACH needs, stops nobody and writes nothing.
+//
+// A pid here may be that of any thread of a process: where its main thread has
+// ended, only the others lead to its memory and files.
 type Memory interface {
 	// ReadMemory reads size bytes at each of the addresses into buf, one after
 	// the other, and returns how many bytes it got: it ends before the first
@@ -17,7 +22,18 @@ type Memory interface {
 	// path that maps shows, as the process itself would find it; a deleted one
 	// through the mapping, which needs CAP_SYS_ADMIN.
 	OpenImage(pid int, path string, lo, hi uint64) (Image, error)
+	// AsProcess calls f, which opens files by what the process calls them, with
+	// the rights of the process: for paths that its memory tells. Errors:
+	// fs.ErrPermission where we cannot take these rights.
+	AsProcess(pid int, f func(open SourceOpener)) error
 }
+
+// SourceOpener opens a regular file. Errors: ErrNoFile for anything else that has
+// the name, those of open(2).
+type SourceOpener func(name string) (*os.File, error)
+
+// ErrNoFile is that of a path at which something lies that is no regular file.
+var ErrNoFile = errors.New("not a regular file")
 
 // Image is an executable or a library that a process has mapped.
 type Image interface {

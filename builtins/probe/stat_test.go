@@ -59,14 +59,14 @@ func FuzzParseStat(f *testing.F) {
 }
 
 func TestStatusKeepsTheMasks(t *testing.T) {
-	got, err := ParseStatus([]byte("Name:\tpython3\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t77\nPid:\t78\nPPid:\t1\nTracerPid:\t9\n" +
+	got, err := ParseStatus([]byte("Name:\tpython3\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t77\nPid:\t78\nPPid:\t1\nTracerPid:\t9\nNSpid:\t78\t6\t2\n" +
 		"Uid:\t1000\t0\t0\t0\nSigPnd:\t0000000000000001\nShdPnd:\t0000000000000002\nSigBlk:\t0000000000000004\n" +
 		"SigIgn:\t0000000000001006\nSigCgt:\t0000000180000000\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Status{
-		TGID: 77, PID: 78, PPID: 1, UID: 1000, Tracer: 9, Voluntary: 12, Forced: 3,
+		TGID: 77, PID: 78, Inner: 2, PPID: 1, UID: 1000, Tracer: 9, Voluntary: 12, Forced: 3,
 		Signals: Signals{Pending: 3, Blocked: 4, Ignored: 0x1006, Caught: 0x180000000},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -12,6 +12,7 @@ import (
 type Status struct {
 	TGID      int // the process that a thread belongs to
 	PID       int
+	Inner     int // PID as it is called in its own pid namespace; 0 unknown
 	PPID      int
 	UID       int // real
 	Tracer    int // TracerPid; 0 none
@@ -38,6 +39,8 @@ func ParseStatus(b []byte) (Status, error) {
 			s.TGID, err = number(value)
 		case "Pid":
 			s.PID, err = number(value)
+		case "NSpid": // one for each namespace, from ours inwards
+			s.Inner, err = number(value[bytes.LastIndexByte(value, '\t')+1:])
 		case "PPid":
 			s.PPID, err = number(value)
 		case "TracerPid":

@@ -40,7 +40,10 @@ func File(ctx context.Context, l *probe.Live, pid int) ([]byte, error) {
 	p, err := Read(ctx, l, pid, Options{})
 	switch {
 	case err == nil:
-		a.Process, a.Lines = p, sourceOf(ctx, l, p)
+		var notes []string
+		a.Lines, notes = sourceOf(ctx, l, p)
+		p.Notes = append(p.Notes, notes...)
+		a.Process = p
 	case errors.Is(err, ErrNotPython):
 		a.Not, a.Why = notPython, err.Error()
 	case errors.Is(err, ErrLayout):

@@ -23,7 +23,7 @@ func (p *python) code(at uint64) *code {
 		name = p.o.CoQualname
 	}
 	p.prefetch([]uint64{p.u64(at + p.o.CoFilename), p.u64(at + name), p.u64(at + p.o.CoLines), p.u64(at + p.o.CoVarnames)})
-	x := &code{addr: at, file: p.str(p.u64(at + p.o.CoFilename)), name: p.str(p.u64(at + name)), first: int(p.i32(at + p.o.CoFirst)),
+	x := &code{addr: at, file: p.nameOr(p.u64(at+p.o.CoFilename), "<no file>"), name: p.nameOr(p.u64(at+name), "<no name>"), first: int(p.i32(at + p.o.CoFirst)),
 		table: p.bytesOf(p.u64(at + p.o.CoLines))}
 	// Before 3.11 what closures share stands in tuples of its own, and behind the
 	// others in the frame; a parameter among it is in both, and empty here.
@@ -35,6 +35,15 @@ func (p *python) code(at uint64) *code {
 	}
 	p.codes[at] = x
 	return x
+}
+
+// nameOr is a string, or other where it is a string and empty, which generated
+// code may have; "" when it is none.
+func (p *python) nameOr(s uint64, other string) string {
+	if p.isType(s, "str") && p.u64(s+p.o.UniLen) == 0 {
+		return other
+	}
+	return p.str(s)
 }
 
 // of reports whether the code is from a file of a library: "trio/_sync.py".
@@ -103,7 +112,7 @@ func (p *python) variable(f frame, i int) uint64 {
 
 // show is the frame as it is told; locals: with the types of its variables.
 func (p *python) show(f frame, locals bool) Frame {
-	out := Frame{Func: f.code.name, File: f.code.file, Line: f.line}
+	out := Frame{Func: f.code.name, File: f.code.file, Line: f.line, first: f.code.first}
 	if !locals {
 		return out
 	}

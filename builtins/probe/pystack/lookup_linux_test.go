@@ -34,12 +34,12 @@ print("ready")
 time.sleep(1000)
 `)
 	h := liveHost(t)
-	l := &look{host: h, memory: h.Memory(), pid: pid}
+	l := &look{host: h, memory: h.Memory(), pid: pid, thread: pid}
 	at, err := l.locate(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := walkThrough(l.fresh(), at)
+	w, err := walkThrough(l.fresh(), at, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

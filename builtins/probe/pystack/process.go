@@ -13,6 +13,8 @@ type Process struct {
 	Threads []Thread `json:"threads"`         // of all interpreters; the main thread first where it is known
 	Tasks   []Task   `json:"tasks"`           // trio's and asyncio's, each behind its parent
 	Notes   []string `json:"notes,omitempty"` // what is missing, and why; empty: nothing that we know of
+
+	through int // the thread through which it was read: the pid, or one that lives on where the main one has ended
 }
 
 // Proof says whether all that was read is one state of the process. It is when
@@ -28,11 +30,13 @@ type Proof struct {
 
 // Thread is a thread that runs, or ran, Python.
 type Thread struct {
-	TID      int     `json:"tid"`  // as the kernel counts; 0 unknown
+	TID      int     `json:"tid"`  // as the kernel counts, outside any pid namespace; 0 unknown
 	Name     string  `json:"name"` // of its threading.Thread; "" it has none
 	HoldsGIL bool    `json:"holds_gil"`
 	Daemon   bool    `json:"daemon,omitempty"` // nobody waits for it at the end; false: somebody may
 	Frames   []Frame `json:"frames"`           // innermost first
+	Cut      bool    `json:"cut,omitempty"`    // there are more frames, further out, which were not read
+	Sub      bool    `json:"sub,omitempty"`    // it is a thread of a subinterpreter: what it runs there
 	Moved    bool    `json:"moved,omitempty"`  // pointers that led here had changed at the end: it may be seen in two states
 }
 
@@ -42,6 +46,8 @@ type Frame struct {
 	File   string  `json:"file"`     // as its code says; may be relative, or "<string>"
 	Line   int     `json:"line"`     // 0: its code has no line there
 	Locals []Local `json:"locals,omitempty"`
+
+	first int // line at which its code begins
 }
 
 // Local is a variable. Its value is never read.

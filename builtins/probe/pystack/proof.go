@@ -1,6 +1,7 @@
 package pystack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,15 +22,15 @@ type mark struct {
 	running  bool
 }
 
-// readMarks reads State and the context switches of each thread. One that ends
-// meanwhile is left out: then the marks differ.
-func readMarks(ctx context.Context, h probe.Host, pid int) (marks, error) {
+// readMarks reads State and the context switches of each thread, and what the
+// process calls it. One that ends meanwhile is left out: then the marks differ.
+func readMarks(ctx context.Context, h probe.Host, pid int) (marks, kernelThreads, error) {
 	task := strconv.Itoa(pid) + "/task"
 	tids, err := h.ReadDir(ctx, task)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := marks{}
+	out, called := marks{}, kernelThreads{}
 	for _, name := range tids {
 		tid, err := strconv.Atoi(name)
 		if err != nil {
@@ -40,29 +41,30 @@ func readMarks(ctx context.Context, h probe.Host, pid int) (marks, error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		s, err := probe.ParseStat(stat)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		status, err := h.ReadFile(ctx, fmt.Sprintf("%s/%d/status", task, tid), nil)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		c, err := probe.ParseStatus(status)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out[tid] = mark{c.Voluntary + c.Forced, s.State == "R"}
+		called[cmp.Or(c.Inner, tid)] = tid
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s: %w", task, fs.ErrNotExist)
+		return nil, nil, fmt.Errorf("%s: %w", task, fs.ErrNotExist)
 	}
-	return out, nil
+	return out, called, nil
 }
 
 // ran lists the threads that ran, or may have, between two marks: none means

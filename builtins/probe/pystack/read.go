@@ -102,7 +102,7 @@ func (r *Recording) Process(o Options) (*Process, error) {
 	if o.version != 0 {
 		at.Version = o.version
 	}
-	w, err := walkThrough(&memory{from: r, pages: map[uint64][]byte{}, stop: new(atomic.Bool)}, at)
+	w, err := walkThrough(&memory{from: r, pages: map[uint64][]byte{}, stop: new(atomic.Bool)}, at, r.head.TIDs)
 	if err == nil && r.head.Proof.Proved {
 		err = checkFrames(w.threads, w.tasks)
 	}
@@ -122,12 +122,13 @@ type look struct {
 	host   probe.Host
 	memory probe.Memory
 	pid    int
+	thread int // of it, through which its memory is read
 	stop   atomic.Bool
 	Options
 }
 
 func (l *look) read(at []uint64, size int, buf []byte) (int, error) {
-	return l.memory.ReadMemory(l.pid, at, size, buf)
+	return l.memory.ReadMemory(l.thread, at, size, buf)
 }
 
 func (l *look) fresh() *memory {
@@ -139,6 +140,9 @@ func (l *look) fresh() *memory {
 }
 
 func (l *look) live(ctx context.Context) (*Process, error) {
+	if err := l.choose(ctx); err != nil {
+		return nil, err
+	}
 	at, err := l.locate(ctx)
 	if err != nil {
 		return nil, err
@@ -147,6 +151,7 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 		at.Version = l.version
 	}
 	var w *walk
+	var tids kernelThreads
 	var proof Proof
 	for proof.Tries < l.Tries {
 		if proof.Tries++; proof.Tries > 1 {
@@ -157,13 +162,13 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 			}
 		}
 		begun := time.Now()
-		before, err := readMarks(ctx, l.host, l.pid)
+		before, called, err := readMarks(ctx, l.host, l.pid)
 		if err != nil {
 			return nil, err
 		}
 		m := l.fresh()
-		this, walkErr := walkThrough(m, at)
-		after, err := readMarks(ctx, l.host, l.pid)
+		this, walkErr := walkThrough(m, at, called)
+		after, _, err := readMarks(ctx, l.host, l.pid)
 		if err != nil {
 			return nil, err
 		}
@@ -174,7 +179,7 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 			}
 			continue // what made no sense was read while it ran
 		}
-		w, proof.Ran, proof.Span = this, ran, time.Since(begun)
+		w, tids, proof.Ran, proof.Span = this, called, ran, time.Since(begun)
 		if proof.Proved = len(ran) == 0; proof.Proved {
 			if err := checkFrames(w.threads, w.tasks); err != nil {
 				return nil, err
@@ -197,8 +202,9 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 		}
 	}
 	told := w.tell(l.pid, proof, moved, l.Locals)
+	told.through = l.thread
 	if l.Record != nil {
-		l.Record.head = recordingHead{PID: l.pid, Place: w.python.at, Proof: proof}
+		l.Record.head = recordingHead{PID: l.pid, Place: w.python.at, Proof: proof, TIDs: tids}
 		l.Record.pages = w.python.looked()
 		for _, t := range w.tasks {
 			if t.Ran >= 0 {
@@ -212,14 +218,39 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 	return told, nil
 }
 
+// choose finds a thread through which the process can be read. Its main one may
+// have ended before the others: then nothing leads from the pid to the memory.
+func (l *look) choose(ctx context.Context) error {
+	l.thread = l.pid
+	task := strconv.Itoa(l.pid) + "/task"
+	names, err := l.host.ReadDir(ctx, task)
+	if err != nil {
+		return err
+	}
+	for _, name := range append([]string{strconv.Itoa(l.pid)}, names...) {
+		stat, err := l.host.ReadFile(ctx, task+"/"+name+"/stat", nil)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if s, err := probe.ParseStat(stat); err == nil && s.State != "Z" && s.State != "X" {
+			l.thread, err = strconv.Atoi(name)
+			return err
+		}
+	}
+	return nil // it has ended
+}
+
 func (l *look) locate(ctx context.Context) (place, error) {
-	dir := strconv.Itoa(l.pid)
+	dir := strconv.Itoa(l.thread)
 	b, err := l.host.ReadFile(ctx, dir+"/maps", nil)
 	if err != nil {
 		return place{}, err
 	}
 	exe, _ := l.host.Readlink(ctx, dir+"/exe") // only its name may tell the version
-	open := func(x mapping) (probe.Image, error) { return l.memory.OpenImage(l.pid, x.path, x.lo, x.hi) }
+	open := func(x mapping) (probe.Image, error) { return l.memory.OpenImage(l.thread, x.path, x.lo, x.hi) }
 	var at place
 	var notFound error
 	if err := guard(func() { at, notFound = locate(parseMaps(b), exe, open, l.fresh()) }); err != nil {

@@ -25,6 +25,7 @@ type recordingHead struct {
 	Place place
 	Proof Proof
 	Ran   map[uint64]int64 `json:",omitempty"` // by the address of a trio task
+	TIDs  kernelThreads    `json:",omitempty"`
 }
 
 // FileName is what a capture keeps a recording under, beside stat and status of

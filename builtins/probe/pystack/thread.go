@@ -1,5 +1,7 @@
 package pystack
 
+import "slices"
+
 // thread is a PyThreadState.
 type thread struct {
 	Thread
@@ -23,13 +25,13 @@ func (p *python) interpreters() (out []uint64) {
 
 // threads lists those of an interpreter, the oldest first: that is the main
 // thread as a rule. Notes say of which one not all frames could be read.
-func (p *python) threads(interp uint64) (out []*thread, notes []string) {
+func (p *python) threads(interp uint64, sub bool) (out []*thread, notes []string) {
 	holder := p.gilHolder(interp)
 	known := p.threadObjects(interp)
 	seen := map[uint64]bool{}
 	for ts := p.link(interp + p.o.InThreads); ts != 0 && len(out) < maxThreads && !seen[ts]; ts = p.link(ts + p.o.TsNext) {
 		seen[ts] = true
-		t := &thread{from: len(p.watched)}
+		t := &thread{Thread: Thread{Sub: sub}, from: len(p.watched)}
 		if p.u64(ts+p.o.TsInterp) != interp {
 			fail(ts, "a thread state of no interpreter")
 		}
@@ -51,12 +53,16 @@ func (p *python) threads(interp uint64) (out []*thread, notes []string) {
 			} else {
 				f = p.link(ts + p.o.TsFrame)
 			}
-			for n := 0; f != 0 && n < maxFrames; n++ {
+			for n := 0; f != 0 && n < 2*maxFrames; n++ {
 				if x := p.frame(f); x.code != nil {
+					if len(t.frames) == maxFrames {
+						break
+					}
 					t.frames = append(t.frames, x)
 				}
 				f = p.link(f + p.o.FrBack)
 			}
+			t.Cut = f != 0
 		})
 		if err != nil {
 			notes = append(notes, "thread "+t.Name+": its outer frames could not be read: "+err.Error())
@@ -64,9 +70,7 @@ func (p *python) threads(interp uint64) (out []*thread, notes []string) {
 		t.to = len(p.watched)
 		out = append(out, t)
 	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
+	slices.Reverse(out)
 	return out, notes
 }
 

@@ -3,6 +3,7 @@ package pystack
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // walk is one reading of a process, still as objects.
@@ -17,19 +18,19 @@ type walk struct {
 // version, that is one before 3.11, and the self-check finds out which.
 // Errors: ErrUnsupported, ErrNotPython, ErrLayout, a read after which no other
 // would succeed.
-func walkThrough(m *memory, at place) (w *walk, err error) {
+func walkThrough(m *memory, at place, kernel kernelThreads) (w *walk, err error) {
 	if at.Version != 0 {
-		return walkAs(m, at)
+		return walkAs(m, at, kernel)
 	}
 	for _, at.Version = range []uint32{0x30a, 0x309, 0x308} {
-		if w, err = walkAs(m, at); !errors.Is(err, ErrLayout) {
+		if w, err = walkAs(m, at, kernel); !errors.Is(err, ErrLayout) {
 			return w, err
 		}
 	}
 	return nil, fmt.Errorf("CPython of a version that nothing tells: %w", ErrLayout)
 }
 
-func walkAs(m *memory, at place) (*walk, error) {
+func walkAs(m *memory, at place, kernel kernelThreads) (*walk, error) {
 	p, err := newPython(m, at)
 	if err != nil {
 		return nil, err
@@ -44,11 +45,18 @@ func walkAs(m *memory, at place) (*walk, error) {
 		if checked = p.checkLayout(list[len(list)-1]); checked != nil { // the main one was the first
 			return
 		}
-		var roots []*task
-		for _, interp := range list {
-			threads, notes := p.threads(interp)
+		slices.Reverse(list) // it goes first
+		of := map[uint64][]*thread{}
+		for i, interp := range list {
+			threads, notes := p.threads(interp, i > 0)
+			of[interp] = threads
 			w.threads = append(w.threads, threads...)
 			w.notes = append(w.notes, notes...)
+		}
+		identify(w.threads, kernel, p.minor)
+		var roots []*task
+		for _, interp := range list {
+			threads := of[interp]
 			loops, note := p.runners(interp, threads)
 			if note != "" {
 				w.notes = append(w.notes, note)
