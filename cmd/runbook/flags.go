@@ -44,8 +44,8 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f.StringSliceVar(&r.steps, "step", nil, "run only this `step`, and those it takes values from (repeat)")
 	f.BoolVar(&r.dryRun, "dry-run", false, "look for real, show what the rest would do")
 	f.BoolVar(&r.explain, "explain", false, "say of each finding which lines of the recipe led to it, and what\nthey saw")
-	f.StringVar(&r.from, "from", "", "diagnose a `capture` instead of this machine; - is stdin")
-	f.StringVar(&r.proc, "proc", "", "look at another /proc `dir`, as of the host in a container")
+	f.Var(filled{&r.from, "a file"}, "from", "diagnose a `capture` instead of this machine; - is stdin")
+	f.Var(filled{&r.proc, "a directory"}, "proc", "look at another /proc `dir`, as of the host in a container")
 	f.BoolVar(&r.json, "json", false, "one JSON document on stdout when the run ends")
 	f.BoolVar(&r.jsonl, "jsonl", false, "the events as JSON lines on stdout as they come")
 	f.StringVar(&r.sarif, "sarif", "", "also write what was found in files to `file` as SARIF, for code hosts")
@@ -61,6 +61,30 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f.BoolVarP(&r.help, "help", "h", false, "show this help")
 	return f
 }
+
+// filled is a text that is given, or left out with its flag. An empty one comes
+// from a variable of a shell that was never set, and would choose this machine.
+type filled struct {
+	to   *string
+	want string
+}
+
+func (f filled) String() string {
+	if f.to == nil {
+		return ""
+	}
+	return *f.to
+}
+
+func (f filled) Set(text string) error {
+	if text == "" {
+		return errors.New("want " + f.want)
+	}
+	*f.to = text
+	return nil
+}
+
+func (f filled) Type() string { return "string" }
 
 func newFlagSet() *pflag.FlagSet {
 	f := pflag.NewFlagSet("run", pflag.ContinueOnError)

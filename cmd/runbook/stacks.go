@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,8 +59,8 @@ A PID is any process of the tree. Without one, and without --match, all actor tr
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&match, "match", "", "trees by name or command line (a `regexp`)")
-	f.StringVar(&from, "from", "", "what a `capture` holds, instead of this machine")
+	f.Var(filled{&match, "a pattern"}, "match", "trees by name or command line (a `regexp`)")
+	f.Var(filled{&from, "a file"}, "from", "what a `capture` holds, instead of this machine")
 	f.BoolVar(&asJSON, "json", false, "one JSON document, with all frames")
 	f.BoolVar(&refuseAttach, "refuse-attach", false, "")
 	_ = f.MarkHidden("refuse-attach")
@@ -83,6 +85,9 @@ func (d *door) stacks(j job, asJSON bool, l *looks) error {
 	}
 	ctx, stop := withSignals(context.Background())
 	defer stop()
+	if err := d.leaveOutMissing(ctx, host, &j); err != nil {
+		return err
+	}
 	seen := newSubjects()
 	b.kept = func(_ string, trees starlark.Value) {
 		for tree := range starlark.Elements(trees.(starlark.Iterable)) {
@@ -95,7 +100,8 @@ func (d *door) stacks(j job, asJSON bool, l *looks) error {
 	case err != nil:
 		return err
 	case len(seen.trees) == 0 && ctx.Err() == nil:
-		none := &hinted{err: fmt.Errorf("stacks: %s", cmp.Or(f.Reason, "no actor tree found")), code: exitWrong}
+		// Whose step found none is of the recipe that we ask, and says nothing here.
+		none := &hinted{err: fmt.Errorf("stacks: %s", cmp.Or(strings.TrimPrefix(strings.TrimPrefix(f.Reason, "step "+treesStep+": "), "ps: "), "no actor tree found")), code: exitWrong}
 		if len(j.Params["pid"])+len(j.Params["match"]) == 0 {
 			none.hint = "choose one: runbook stacks PID, or --match RE"
 		}
@@ -125,6 +131,29 @@ func (d *door) stacks(j job, asJSON bool, l *looks) error {
 	}
 	p := &stacksPage{w: d.stdout(), width: l.columns(d.out), cut: isTerminal(d.out) || l.width > 0, verbose: l.verbose > 0, color: l.colored(d.out), rails: railsOf(speaksUnicode())}
 	p.draw(&report)
+	return nil
+}
+
+// leaveOutMissing says which of the processes that are asked for are not there,
+// and asks for the others. Errors: none is there.
+func (d *door) leaveOutMissing(ctx context.Context, h probe.Host, j *job) error {
+	var there, missing []string
+	for _, pid := range j.Params["pid"] {
+		if _, err := h.ReadFile(ctx, pid+"/stat", nil); probe.Gone(err) && !errors.Is(err, probe.ErrNotCaptured) {
+			missing = append(missing, pid)
+		} else {
+			there = append(there, pid)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("stacks: no process %s", strings.Join(missing, ", "))
+	if d.code = exitWrong; len(there) == 0 {
+		return &hinted{err: err, code: exitWrong}
+	}
+	j.Params["pid"] = there
+	fmt.Fprintf(d.err, "runbook: %v\n", err)
 	return nil
 }
 

@@ -114,8 +114,12 @@ func TestStacksShowWhatPySpyShows(t *testing.T) {
 			}
 		}
 		for _, x := range read[n].Threads {
+			if x.TID == nil {
+				t.Errorf("process %s: thread %q has no id", pid, x.Name)
+				continue
+			}
 			for _, f := range x.Frames {
-				got[x.TID] = append(got[x.TID], inOneLine(f.Function, f.File, f.Line))
+				got[*x.TID] = append(got[*x.TID], inOneLine(f.Function, f.File, f.Line))
 			}
 		}
 		if !reflect.DeepEqual(got, want) {

@@ -48,18 +48,20 @@ type stacksProcess struct {
 }
 
 type stacksThread struct {
-	TID    int           `json:"tid"`
+	TID    *int          `json:"tid"` // null: not known
 	Name   string        `json:"name,omitempty"`
+	Sub    bool          `json:"subinterpreter,omitempty"` // this is what it runs there
 	GIL    bool          `json:"holds_gil"`
-	In     string        `json:"in,omitempty"` // what the kernel has it wait for, see thread.family
-	Frames []stacksFrame `json:"frames"`       // innermost first
+	In     string        `json:"in,omitempty"`  // what the kernel has it wait for, see thread.family
+	Frames []stacksFrame `json:"frames"`        // innermost first
+	Cut    bool          `json:"cut,omitempty"` // there are more, further out, which were not read
 }
 
 type stacksFrame struct {
 	Function string `json:"function"`
 	File     string `json:"file"`
 	Line     int    `json:"line"`
-	Text     string `json:"text,omitempty"` // that line of the source as it is now
+	Text     string `json:"text,omitempty"` // that line of the source; notes say why it is missing
 }
 
 type stacksTask struct {
@@ -121,7 +123,11 @@ func newStacksProcess(r *probe.Reading, a *pystack.Answer, err error, ends *ends
 		families[t.TID] = t.Family
 	}
 	for _, t := range x.Threads {
-		out.Threads = append(out.Threads, stacksThread{t.TID, t.Name, t.HoldsGIL, families[t.TID], framesIn(a, t.Frames)})
+		thread := stacksThread{Name: t.Name, Sub: t.Sub, GIL: t.HoldsGIL, In: families[t.TID], Frames: framesIn(a, t.Frames), Cut: t.Cut}
+		if t.TID != 0 {
+			thread.TID = &t.TID
+		}
+		out.Threads = append(out.Threads, thread)
 	}
 	ids := map[int]bool{}
 	for i := range x.Tasks {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path"
 	"regexp"
 	"strings"
 
@@ -110,7 +111,15 @@ func (p *stacksPage) flow(first, rest, text string) {
 }
 
 func (p *stacksPage) thread(t *stacksThread) {
-	head := fmt.Sprintf("  thread %s (%d)", cmp.Or(t.Name, "unnamed"), t.TID)
+	head := fmt.Sprintf("  thread %s", cmp.Or(t.Name, "unnamed"))
+	if t.TID != nil {
+		head += fmt.Sprintf(" (%d)", *t.TID)
+	} else {
+		head += " (of unknown id)"
+	}
+	if t.Sub {
+		head += ", in a subinterpreter"
+	}
 	var how []string
 	if t.In != "" {
 		how = append(how, inWords(t.In))
@@ -125,14 +134,28 @@ func (p *stacksPage) thread(t *stacksThread) {
 		head += ": " + strings.Join(how, ", ")
 	}
 	p.line(head)
-	for i := range t.Frames {
-		p.frame("    ", &t.Frames[i], i == 0 || !isPlumbing(t.Frames[i].File))
+	const lead = "    "
+	for i := 0; i < len(t.Frames); {
+		f := &t.Frames[i]
+		p.frame(lead, f, i == 0 || !isPlumbing(f.File))
+		same := i
+		for i++; i < len(t.Frames) && t.Frames[i] == *f; i++ {
+		}
+		if same = i - same - 1; same > 0 {
+			p.line(lead + p.ink(inkDim, fmt.Sprintf("%s and %s there, below each other", p.rails.dots, counted(same, "more call"))))
+		}
+	}
+	if t.Cut {
+		p.flow(lead, lead, p.ink(inkYellow, fmt.Sprintf("%s and further out more calls than these %d: they were not read", p.rails.dots, len(t.Frames))))
 	}
 }
 
 func inWords(family string) string {
-	if family == "running" {
+	switch family {
+	case "running":
 		return "runs"
+	case "zombie":
+		return "has ended"
 	}
 	return "in " + family
 }
@@ -144,11 +167,11 @@ func (p *stacksPage) frame(lead string, f *stacksFrame, says bool) {
 	if f.Line > 0 {
 		where += fmt.Sprintf(":%d", f.Line)
 	}
-	if over := ansi.StringWidth(lead+f.Function+where) + 3 - p.width; p.cut && over > 0 {
-		// The end of a path says more than its beginning.
-		where = ansi.TruncateLeft(where, min(over+ansi.StringWidth(p.rails.dots), ansi.StringWidth(where)-1), p.rails.dots)
+	function := f.Function
+	if p.cut {
+		function, where = p.fit(function, where, p.width-ansi.StringWidth(lead)-len(" ()"))
 	}
-	text := lead + f.Function + p.ink(inkDim, " ("+where+")")
+	text := lead + function + p.ink(inkDim, " ("+where+")")
 	if (!says && !p.verbose) || f.Text == "" {
 		p.line(text)
 		return
@@ -159,6 +182,25 @@ func (p *stacksPage) frame(lead string, f *stacksFrame, says bool) {
 		text = lead
 	}
 	p.line(text + p.ink(inkYellow, source))
+}
+
+// fit shortens what is too wide for room: first the directories of a file, then
+// the name of the function. The end of each says more than its beginning, and
+// where it is says the most.
+func (p *stacksPage) fit(function, where string, room int) (string, string) {
+	tail := func(text string, width int) string {
+		over := ansi.StringWidth(text) - max(width, 0)
+		if over <= 0 {
+			return text
+		}
+		return ansi.TruncateLeft(text, over+ansi.StringWidth(p.rails.dots), p.rails.dots)
+	}
+	least := ansi.StringWidth(path.Base(where))
+	if least < ansi.StringWidth(where) {
+		least += ansi.StringWidth(p.rails.dots) + len("/")
+	}
+	where = tail(where, max(room-ansi.StringWidth(function), least))
+	return tail(function, room-ansi.StringWidth(where)), where
 }
 
 var (
@@ -247,17 +289,17 @@ func (t *taskTree) task(first, rest string, alike []*stacksTask) {
 		return
 	}
 	t.drawn[x.ID] = true
-	name := t.ink(inkBold, x.Name)
+	name := t.ink(inkBold, cmp.Or(x.Name, "unnamed"))
 	if n := len(alike) - 1; n > 0 {
 		name += fmt.Sprintf(" (and %d more)", n)
 	}
-	t.flowTask(first, rest, name+": "+t.doing(x))
 	lead := rest
 	if len(t.children[x.ID]) > 0 {
 		lead += t.rails.down
 	} else {
 		lead += t.rails.gap
 	}
+	t.flowTask(first, lead, name+": "+t.doing(x))
 	shown, tail := x.Frames, []string(nil)
 	if !t.verbose {
 		shown, tail = own(x.Frames)
@@ -277,10 +319,10 @@ func (t *taskTree) flowTask(first, rest, text string) {
 		fmt.Fprintln(t.w, first+text)
 		return
 	}
-	room := t.width - ansi.StringWidth(rest) - 2
+	room := t.width - ansi.StringWidth(rest)
 	for i, l := range wrap(text, max(room, 12)) {
 		if i > 0 {
-			first = rest + "  "
+			first = rest
 		}
 		fmt.Fprintln(t.w, first+l)
 	}
