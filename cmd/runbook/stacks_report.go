@@ -76,6 +76,7 @@ type stacksTask struct {
 	Deaf      bool          `json:"deaf"`          // what it waits for cannot be cancelled
 	Schedules *int64        `json:"schedules"`     // how often it ran; null: nobody counts
 	Frames    []stacksFrame `json:"frames"`        // outermost first: the last is where it is
+	Cut       bool          `json:"cut,omitempty"` // there are more, further in, which were not read
 	Waits     []stacksWait  `json:"waits"`
 }
 
@@ -141,7 +142,7 @@ func newStacksProcess(r *probe.Reading, a *pystack.Answer, err error, ends *ends
 
 func newStacksTask(a *pystack.Answer, t *pystack.Task, ids map[int]bool, r *probe.Reading, ends *ends) stacksTask {
 	out := stacksTask{ID: t.ID, Library: t.Library, Name: t.Name, State: t.State, TID: t.TID, Cancelled: t.Cancelled, Shielded: t.Shielded, Deaf: t.Deaf,
-		Frames: framesIn(a, t.Chain), Waits: []stacksWait{}}
+		Frames: framesIn(a, t.Chain), Cut: t.Cut, Waits: []stacksWait{}}
 	if t.Schedules >= 0 {
 		out.Schedules = &t.Schedules
 	}

@@ -135,18 +135,24 @@ func (p *stacksPage) thread(t *stacksThread) {
 	}
 	p.line(head)
 	const lead = "    "
-	for i := 0; i < len(t.Frames); {
-		f := &t.Frames[i]
-		p.frame(lead, f, i == 0 || !isPlumbing(f.File))
-		same := i
-		for i++; i < len(t.Frames) && t.Frames[i] == *f; i++ {
-		}
-		if same = i - same - 1; same > 0 {
-			p.line(lead + p.ink(inkDim, fmt.Sprintf("%s and %s there, below each other", p.rails.dots, counted(same, "more call"))))
-		}
-	}
+	p.frames(lead, t.Frames, false)
 	if t.Cut {
 		p.flow(lead, lead, p.ink(inkYellow, fmt.Sprintf("%s and further out more calls than these %d: they were not read", p.rails.dots, len(t.Frames))))
+	}
+}
+
+// frames draws calls, and the same one below itself once. Where all says so, also
+// those of plumbing say at which source they stand.
+func (p *stacksPage) frames(lead string, list []stacksFrame, all bool) {
+	for i := 0; i < len(list); {
+		f := &list[i]
+		p.frame(lead, f, all || i == 0 || !isPlumbing(f.File))
+		first := i
+		for i++; i < len(list) && list[i] == *f; i++ {
+		}
+		if more := i - first - 1; more > 0 {
+			p.line(lead + p.ink(inkDim, fmt.Sprintf("%s and %s there, below each other", p.rails.dots, counted(more, "more call"))))
+		}
 	}
 }
 
@@ -304,8 +310,9 @@ func (t *taskTree) task(first, rest string, alike []*stacksTask) {
 	if !t.verbose {
 		shown, tail = own(x.Frames)
 	}
-	for i := range shown {
-		t.frame(lead, &shown[i], true)
+	t.frames(lead, shown, true)
+	if x.Cut {
+		t.line(lead + t.ink(inkYellow, fmt.Sprintf("%s and further in more than these %d: they were not read", t.rails.dots, len(x.Frames))))
 	}
 	if len(tail) > 0 {
 		t.line(lead + t.ink(inkDim, "awaits "+strings.Join(tail, " > ")))

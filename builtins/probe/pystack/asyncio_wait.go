@@ -15,7 +15,7 @@ func (p *python) asyncioWait(t *task, waiter uint64) wait {
 			w.Kind = "gather"
 			return
 		}
-		for i := len(t.chain) - 1; i >= 0; i-- {
+		for i := len(t.chain) - 1; i >= 0 && !t.cut(); i-- {
 			if f := t.chain[i].frame; f.code != nil && p.asyncioFrame(f, &w) {
 				return
 			}

@@ -18,11 +18,18 @@ const (
 	finished
 )
 
-const maxChain = 500
+const maxChain = 4096
+
+// further is the kind of the last link of a chain that goes on, and was not read
+// to its end.
+const further = "further"
 
 // chain follows a coroutine along what it awaits, to the innermost awaitable.
 func (p *python) chain(obj uint64) (out []link) {
-	for n := 0; !p.isNone(obj) && n < maxChain; n++ {
+	for n := 0; !p.isNone(obj); n++ {
+		if n == maxChain {
+			return append(out, link{kind: further})
+		}
 		l := link{obj: obj, kind: p.typeOf(obj).name}
 		next := uint64(0)
 		switch l.kind {

@@ -66,6 +66,7 @@ type Task struct {
 	State   string  `json:"state"`
 	TID     int     `json:"tid,omitempty"` // the thread that runs it, or whose loop it belongs to; 0 unknown
 	Chain   []Frame `json:"chain"`         // its await chain, outermost first; empty when it is over
+	Cut     bool    `json:"cut,omitempty"` // there are more, further in, which were not read
 	Waits   []Wait  `json:"waits"`         // empty: unknown, or it does not wait
 
 	// Cancelled: a scope around it was cancelled. Shielded: a shield between

@@ -205,3 +205,40 @@ time.sleep(1000)
 		t.Errorf("%+v", p.Threads[2])
 	}
 }
+
+// An await chain of more than 500 made the layout "not understood"; one beyond
+// any measure is cut, and what it waits for unknown.
+func TestADeepAwaitChainIsRead(t *testing.T) {
+	t.Parallel()
+	pid := startPython(t, `import asyncio, sys, threading
+sys.setrecursionlimit(10**6)
+threading.stack_size(512 << 20)
+async def down(n):
+    if n:
+        await down(n - 1)
+    else:
+        await asyncio.sleep(1000)
+async def main():
+    for depth in (700, 5000):
+        asyncio.create_task(down(depth), name=str(depth))
+    await asyncio.sleep(1)
+    print("ready")
+    await asyncio.sleep(1000)
+threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()
+threading.Event().wait()
+`)
+	p := read(t, pid, Options{})
+	said := map[string]string{}
+	for _, x := range p.Tasks {
+		kind := ""
+		for _, w := range x.Waits {
+			kind += w.Kind
+		}
+		said[x.Name] = fmt.Sprintf("%d frames, cut %v, waits for %s", len(x.Chain), x.Cut, kind)
+	}
+	for name, want := range map[string]string{"700": "702 frames, cut false, waits for sleep", "5000": "4096 frames, cut true, waits for future"} {
+		if said[name] != want {
+			t.Errorf("%s: %s, want %s", name, said[name], want)
+		}
+	}
+}

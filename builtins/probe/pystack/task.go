@@ -12,6 +12,10 @@ type task struct {
 	from, to int       // what was watched on the way
 }
 
+// cut reports whether the chain goes on where it was not read: then nothing is
+// known of what the task waits for.
+func (t *task) cut() bool { return len(t.chain) > 0 && t.chain[len(t.chain)-1].kind == further }
+
 // wait is a Wait whose owner is still an object.
 type wait struct {
 	Wait

@@ -5,6 +5,9 @@ import "fmt"
 // trioWaits tells what a parked trio task waits for from the frames of its
 // await chain: the innermost one of a file of trio that we know decides.
 func (p *python) trioWaits(t *task) []wait {
+	if t.cut() {
+		return nil
+	}
 	for i := len(t.chain) - 1; i >= 0; i-- {
 		f := t.chain[i].frame
 		if f.code == nil || i > 0 && sleepsUntil(t.chain[i-1].frame) {
@@ -41,6 +44,13 @@ func (p *python) trioExit(t *task) {
 	}
 }
 
+func counted(n uint64, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
+}
+
 func (p *python) trioWait(f frame) (wait, bool) {
 	c := f.code
 	switch {
@@ -65,7 +75,7 @@ func (p *python) trioWait(f frame) (wait, bool) {
 		if c.method("_nested_child_finished") {
 			w := newWait("nursery")
 			if nursery := p.local(f, "self"); nursery != 0 {
-				w.Detail = fmt.Sprintf("%d children", p.sizeOfSet(p.attr(nursery, "_children")))
+				w.Detail = counted(p.sizeOfSet(p.attr(nursery, "_children")), "child", "children")
 			}
 			return w, true
 		}
@@ -135,7 +145,7 @@ func (p *python) trioChannel(f frame) (wait, bool) {
 		open := p.attr(state, "open_"+others+"_channels")
 		if !p.isNone(open) && p.isType(open, "int") {
 			w.otherEnds = p.int(open)
-			w.Detail = fmt.Sprintf("%d %s channels open", w.otherEnds, others)
+			w.Detail = counted(uint64(w.otherEnds), others+" channel", others+" channels") + " open"
 		}
 	})
 	return w, true

@@ -108,6 +108,7 @@ func (w *walk) tell(pid int, proof Proof, moved []bool, locals bool) *Process {
 	}
 	for _, t := range w.tasks {
 		t.Chain = w.python.framesOf(t.chain, locals)
+		t.Cut = t.cut()
 		t.Moved = any(t.from, t.to)
 		out.Tasks = append(out.Tasks, t.Task)
 	}
