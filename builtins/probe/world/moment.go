@@ -79,6 +79,7 @@ func (w *world) show(m *probe.Answers, p *process, at time.Time) error {
 		m.Files[dir+"cmdline"] = nil
 		w.gonePaths(m, dir, "exe", "cwd", "ns/net")
 		m.Dirs[dir+"fd"], m.Dirs[dir+"fdinfo"] = []string{}, []string{}
+		m.Sockets[p.pid] = probe.SocketAnswer{}
 	} else {
 		m.Files[dir+"cmdline"] = []byte(strings.Join(p.args, "\x00") + "\x00")
 		m.Links[dir+"exe"], m.Links[dir+"ns/net"] = p.exe, p.netns
