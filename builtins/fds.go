@@ -38,11 +38,17 @@ var fdKind = &kind[*probe.FD]{
 	text: func(f *probe.FD) string { return fmt.Sprintf("%d %s", f.Num, f.Link) },
 	fields: []field[*probe.FD]{
 		{name: "num", typ: "int", get: func(f *probe.FD) starlark.Value { return integer(f.Num) }},
-		{name: "kind", typ: "string", doc: "file, dir, pipe, fifo, socket, epoll, pidfd, eventfd, tty, null, anon, other",
+		{name: "kind", typ: "string", doc: "file, dir, pipe, fifo, socket, epoll, pidfd, eventfd, timerfd, tty, null, anon, other",
 			get: func(f *probe.FD) starlark.Value { return text(f.Kind) }},
 		{name: "link", typ: "string", doc: `as readlink gives it: "socket:[123]", "/dev/pts/3"`, get: func(f *probe.FD) starlark.Value { return text(f.Link) }},
 		{name: "inode", typ: "int or None", doc: "of a pipe or socket", get: func(f *probe.FD) starlark.Value { return inode(f.Inode) }},
 		{name: "pid", typ: "int or None", doc: "whom a pidfd refers to; -1 when that one is gone", get: func(f *probe.FD) starlark.Value { return unless(0, f.PID) }},
+		{name: "timer", typ: "duration or None", doc: "of a timerfd: until it expires next; None when it is not armed", aside: true, get: func(f *probe.FD) starlark.Value {
+			if f.Timer == 0 {
+				return starlark.None
+			}
+			return span(f.Timer)
+		}},
 		{name: "read", typ: "bool", doc: "opened for reading", get: func(f *probe.FD) starlark.Value { return truth(f.Read) }},
 		{name: "write", typ: "bool", doc: "opened for writing", get: func(f *probe.FD) starlark.Value { return truth(f.Write) }},
 	},

@@ -68,7 +68,7 @@ func readFD(ctx context.Context, h Host, pid, num int) (FD, error) {
 	case fd.Kind == "socket":
 		fd.Read, fd.Write = true, true
 		return fd, nil
-	case fd.Kind == "pipe", fd.Kind == "fifo", fd.Kind == "tty", fd.Kind == "pidfd", num <= 2:
+	case fd.Kind == "pipe", fd.Kind == "fifo", fd.Kind == "tty", fd.Kind == "pidfd", fd.Kind == "timerfd", num <= 2:
 	default:
 		return fd, nil
 	}
@@ -81,8 +81,11 @@ func readFD(ctx context.Context, h Host, pid, num int) (FD, error) {
 		return fd, nil // a kernel that says it otherwise; the link holds
 	}
 	fd.Read, fd.Write = info.Reads(), info.Writes()
-	if fd.Kind == "pidfd" {
+	switch fd.Kind {
+	case "pidfd":
 		fd.PID = info.PID
+	case "timerfd":
+		fd.Timer = info.Timer
 	}
 	return fd, nil
 }
@@ -110,7 +113,7 @@ func ParseFDLink(link string) FD {
 		switch inside {
 		case "eventpoll":
 			fd.Kind = "epoll"
-		case "pidfd", "eventfd":
+		case "pidfd", "eventfd", "timerfd":
 			fd.Kind = inside
 		default:
 			fd.Kind = "anon"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -14,6 +15,7 @@ func TestFDsOfAnActor(t *testing.T) {
 	for fd, link := range map[string]string{
 		"0": "/dev/null", "1": "pipe:[55]", "2": "/dev/pts/3", "3": "anon_inode:[eventpoll]", "4": "socket:[77]", "5": "anon_inode:[pidfd]",
 		"6": "anon_inode:[eventfd]", "7": "/tmp/a b\n.log", "8": "anon_inode:[pidfd]", "9": "anon_inode:inotify", "10": "net:[4026531840]", "11": "/memfd:x (deleted)",
+		"12": "anon_inode:[timerfd]", "13": "anon_inode:[timerfd]",
 	} {
 		h.links["7/fd/"+fd] = link
 	}
@@ -22,6 +24,9 @@ func TestFDsOfAnActor(t *testing.T) {
 	h.files["7/fdinfo/2"] = "pos:\t0\nflags:\t02100002\nmnt_id:\t1\n"
 	h.files["7/fdinfo/5"] = "pos:\t0\nflags:\t02000002\nmnt_id:\t1\nPid:\t4711\nNSpid:\t4711\n"
 	h.files["7/fdinfo/8"] = "pos:\t0\nflags:\t02000002\nmnt_id:\t1\nPid:\t-1\nNSpid:\t-1\n"
+
+	h.files["7/fdinfo/12"] = "pos:\t0\nflags:\t02\nmnt_id:\t1\nclockid: 1\nticks: 0\nsettime flags: 00\nit_value: (3, 750000000)\nit_interval: (4, 0)\n"
+	h.files["7/fdinfo/13"] = "pos:\t0\nflags:\t02\nmnt_id:\t1\nclockid: 1\nticks: 0\nsettime flags: 00\nit_value: (0, 0)\nit_interval: (0, 0)\n"
 
 	got, err := FDs(t.Context(), h, 7)
 	if err != nil {
@@ -40,6 +45,8 @@ func TestFDsOfAnActor(t *testing.T) {
 		{Num: 9, Kind: "anon", Link: "anon_inode:inotify"},
 		{Num: 10, Kind: "other", Link: "net:[4026531840]"},
 		{Num: 11, Kind: "file", Link: "/memfd:x (deleted)"},
+		{Num: 12, Kind: "timerfd", Link: "anon_inode:[timerfd]", Timer: 3750 * time.Millisecond, Read: true, Write: true},
+		{Num: 13, Kind: "timerfd", Link: "anon_inode:[timerfd]", Read: true, Write: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -72,7 +79,7 @@ func TestAZombieHasNoFDs(t *testing.T) {
 }
 
 func TestFDInfoRefusesWhatIsCut(t *testing.T) {
-	for _, bad := range []string{"", "pos:\t0\n", "flags:\t9\n", "flags:\t0\nPid:\tx\n", "flags:\t0\npos:\t\n"} {
+	for _, bad := range []string{"", "pos:\t0\n", "flags:\t9\n", "flags:\t0\nPid:\tx\n", "flags:\t0\npos:\t\n", "flags:\t0\nit_value: 3\n", "flags:\t0\nit_value: (x, 0)\n", "flags:\t0\nit_value: (0, -1)\n"} {
 		if f, err := ParseFDInfo([]byte(bad)); err == nil {
 			t.Errorf("%q gave %+v, want an error", bad, f)
 		}
@@ -81,8 +88,11 @@ func TestFDInfoRefusesWhatIsCut(t *testing.T) {
 
 func FuzzParseFDInfo(f *testing.F) {
 	f.Add([]byte("pos:\t0\nflags:\t02000002\nmnt_id:\t1\nino:\t5\nPid:\t-1\n"), "socket:[5]")
+	f.Add([]byte("flags:\t02\nit_value: (9223372036854775807, 999999999)\n"), "anon_inode:[timerfd]")
 	f.Fuzz(func(t *testing.T, b []byte, link string) {
-		ParseFDInfo(b)
+		if info, err := ParseFDInfo(b); err == nil && info.Timer < 0 {
+			t.Errorf("%q: expires %s ago", b, -info.Timer)
+		}
 		fd := ParseFDLink(link)
 		if fd.Kind == "" || fd.Link != Clean([]byte(fd.Link)) {
 			t.Errorf("%q: %+v", link, fd)

@@ -47,12 +47,13 @@ func Has(mask uint64, sig int) bool { return sig > 0 && mask>>(uint(sig)-1)&1 ==
 // FD is one open file descriptor.
 type FD struct {
 	Num   int
-	Kind  string // file, dir, pipe, fifo, socket, epoll, pidfd, eventfd, tty, null, anon, other
-	Link  string // as readlink(2) gives it: "socket:[123]", "/dev/pts/3"; clean
-	Inode uint64 // of pipe:[N] and socket:[N]; 0 otherwise
-	PID   int    // of a pidfd: whom it refers to; 0 otherwise, -1 when that one is gone
-	Write bool   // opened for writing (O_WRONLY or O_RDWR)
-	Read  bool   // opened for reading
+	Kind  string        // file, dir, pipe, fifo, socket, epoll, pidfd, eventfd, timerfd, tty, null, anon, other
+	Link  string        // as readlink(2) gives it: "socket:[123]", "/dev/pts/3"; clean
+	Inode uint64        // of pipe:[N] and socket:[N]; 0 otherwise
+	PID   int           // of a pidfd: whom it refers to; 0 otherwise, -1 when that one is gone
+	Timer time.Duration // of a timerfd: until it expires next; 0 otherwise, and of one that is not armed
+	Write bool          // opened for writing (O_WRONLY or O_RDWR)
+	Read  bool          // opened for reading
 }
 
 // EpollItem is one entry of the interest set of an epoll instance.

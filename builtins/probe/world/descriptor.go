@@ -15,7 +15,7 @@ var accessModes = map[string]int{"r": 0, "w": 1, "rw": 2}
 
 func (w *world) descriptor(pid, fd int, rest []string) (*descriptor, error) {
 	if len(rest) == 0 {
-		return nil, errors.New("what is it? tcp, tcp6, unix, epoll, pipe, file, pidfd or link")
+		return nil, errors.New("what is it? tcp, tcp6, unix, epoll, pipe, file, pidfd, timerfd or link")
 	}
 	kind, rest := rest[0], rest[1:]
 	d := &descriptor{flags: 2, inode: 1}
@@ -48,6 +48,14 @@ func (w *world) descriptor(pid, fd int, rest []string) (*descriptor, error) {
 		d.link = "anon_inode:[pidfd]"
 		d.info = fmt.Sprintf("Pid:\t%s\nNSpid:\t%s\n", rest[0], rest[0])
 		return d, nil
+	case "timerfd":
+		var left time.Duration
+		if len(rest) != 1 || duration(&left)(rest[0]) != nil {
+			return nil, errors.New("timerfd DURATION, until it expires; 0s where it is not armed")
+		}
+		d.link = "anon_inode:[timerfd]"
+		d.info = fmt.Sprintf("clockid: 1\nticks: 0\nsettime flags: 00\nit_value: (%d, %d)\nit_interval: (0, 0)\n", left/time.Second, left%time.Second)
+		return d, nil
 	case "link":
 		if len(rest) != 1 {
 			return nil, errors.New("link TEXT")
@@ -55,7 +63,7 @@ func (w *world) descriptor(pid, fd int, rest []string) (*descriptor, error) {
 		d.link = bare(rest[0])
 		return d, nil
 	}
-	return nil, fmt.Errorf("%q is not tcp, tcp6, unix, epoll, pipe, file, pidfd or link", bare(kind))
+	return nil, fmt.Errorf("%q is not tcp, tcp6, unix, epoll, pipe, file, pidfd, timerfd or link", bare(kind))
 }
 
 func (d *descriptor) readSocket(pid, fd int, family string, rest []string) error {

@@ -54,6 +54,7 @@
 //	PID:FD pipe INODE r|w [fill=65536/65536]
 //	PID:FD file PATH r|w|rw [ino=5]              also FIFOs, ttys, /dev/null; ino as in `lock`
 //	PID:FD pidfd PID
+//	PID:FD timerfd 2.5s                          until it expires; 0s: not armed
 //	PID:FD link TEXT                             anything else: anon_inode:[eventfd]
 //
 // # Python
@@ -66,6 +67,7 @@
 // as pystack gives them; SOURCE may be missing. Options of a task:
 //
 //	wait=lock      owner=TASK     fd=8            pid=9        detail="…"
+//	parent=TASK    nursery=0      schedules=7
 //	cancelled      shielded       deaf            library=asyncio            tid=N
 //
 // # The rest

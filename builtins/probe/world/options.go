@@ -68,6 +68,10 @@ func number(to *int) func(string) error {
 	return func(s string) (err error) { *to, err = strconv.Atoi(s); return err }
 }
 
+func count(to *int64) func(string) error {
+	return func(s string) (err error) { *to, err = strconv.ParseInt(s, 10, 64); return err }
+}
+
 func big(to *uint64) func(string) error {
 	return func(s string) (err error) { *to, err = strconv.ParseUint(s, 10, 64); return err }
 }

@@ -80,16 +80,22 @@ func (p *python) task(pid int, rest []string) error {
 		return err
 	}
 	t.Chain = frames
-	wait, owner := pystack.Wait{FD: -1, Owner: -1}, ""
+	wait, owner, parent := pystack.Wait{FD: -1, Owner: -1}, "", ""
 	o, err := options(rest)
 	if err == nil {
 		err = o.read(map[string]func(string) error{
 			"library": text(&t.Library), "tid": number(&t.TID), "wait": text(&wait.Kind), "fd": number(&wait.FD), "pid": number(&wait.PID), "owner": text(&owner),
-			"detail": text(&wait.Detail), "cancelled": flag(&t.Cancelled), "shielded": flag(&t.Shielded), "deaf": flag(&t.Deaf),
+			"detail": text(&wait.Detail), "parent": text(&parent), "nursery": number(&t.Nursery), "schedules": count(&t.Schedules), "cancelled": flag(&t.Cancelled), "shielded": flag(&t.Shielded), "deaf": flag(&t.Deaf),
 		})
 	}
 	if wait.Kind != "" {
 		t.Waits = []pystack.Wait{wait}
+	}
+	if parent != "" {
+		t.Parent = slices.IndexFunc(p.answer.Process.Tasks, func(t pystack.Task) bool { return t.Name == parent })
+		if t.Parent < 0 {
+			return fmt.Errorf("task %s: parent=%s: there is no such task yet", t.Name, parent)
+		}
 	}
 	if owner != "" && wait.Kind == "" {
 		return fmt.Errorf("task %s: owner=%s, and wait= says of what", t.Name, owner)

@@ -150,7 +150,7 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 		`100 1 S "x" caught=INT`:               `line 1: process 100: caught: "INT" is no signal number`,
 		`100 1 S "x" age=1s age=2s`:            `line 1: process 100: age stands there twice`,
 		`100:3 epoll`:                          `line 1: 100:3: there is no process 100 yet`,
-		"100 1 S x\n100:3 epol":                `line 2: 100:3: "epol" is not tcp, tcp6, unix, epoll, pipe, file, pidfd or link`,
+		"100 1 S x\n100:3 epol":                `line 2: 100:3: "epol" is not tcp, tcp6, unix, epoll, pipe, file, pidfd, timerfd or link`,
 		"100 1 S x\n100:3 epoll 8=xyz":         `line 2: 100:3: epoll: "8=xyz" is not FD=EVENTS, in hexadecimal`,
 		"100 1 S x\n100:3 tcp":                 `line 2: 100:3: tcp|tcp6|unix STATE LOCAL [REMOTE] [name=value…]`,
 		"100 1 S x\n100:3 pipe 7 x":            `line 2: 100:3: pipe INODE r|w [fill=BYTES/CAPACITY]`,
