@@ -103,7 +103,7 @@ s = sample(ps(pid = [100, 102], relatives = False), over = "1s")
 edges = [e for e in waits(s, stacks = pystacks(s.processes)) if e.kind != "unread"]
 def name(p, t): return t.name if t else p.label if p else "nobody"
 out = [(name(e.waiter, e.waiter_task), e.kind, name(e.holder, e.holder_task), e.certain, e.unchanged) for e in edges if e.holder_task == None or e.holder_task.name != "main"]`)
-	want := `[("main", "nursery", "nobody", False, True), ("beta (pid 102)", "task", "process_messages", True, True), ("process_messages", "lock", "writer", True, True), ` +
+	want := `[("main", "nursery", "nobody", False, True), ("main", "nursery", "process_messages", True, True), ("main", "nursery", "writer", True, True), ("beta (pid 102)", "task", "process_messages", True, True), ("process_messages", "lock", "writer", True, True), ` +
 		`("beta (pid 102)", "task", "writer", True, True), ("writer", "write", "app.py (pid 100)", True, True)]`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -26,8 +26,9 @@ func (s *sample) taskEdges(stacks *starlark.Dict) ([]starlark.Value, error) {
 		if of == nil {
 			continue
 		}
+		children := childrenAwaited(x.it.tasks)
 		for _, t := range x.it.tasks {
-			for _, f := range s.edgesOf(t, of.it) {
+			for _, f := range s.edgesOf(t, of.it, children[t]) {
 				f.Unchanged = of.it.Still() && x.it.Proof.Proved
 				edges = append(edges, newRecord(edgeKind, f, "memory", x.at))
 			}
@@ -36,7 +37,26 @@ func (s *sample) taskEdges(stacks *starlark.Dict) ([]starlark.Value, error) {
 	return edges, nil
 }
 
-func (s *sample) edgesOf(t *task, of *pairFact) []*edgeFact {
+// childrenAwaited are the children for which each task waits that is at the end of a
+// nursery: those of its innermost, since trio lets a task leave no other.
+func childrenAwaited(tasks []*task) map[*task][]*task {
+	of := map[*task][]*task{}
+	for _, t := range tasks {
+		p := t.it.parent
+		if p == nil || !slices.ContainsFunc(p.it.waits, func(w *record[taskWaitFact]) bool { return w.it.Kind == "nursery" }) {
+			continue
+		}
+		switch had := of[p]; {
+		case len(had) == 0 || had[0].it.Nursery == t.it.Nursery:
+			of[p] = append(had, t)
+		case had[0].it.Nursery < t.it.Nursery:
+			of[p] = []*task{t}
+		}
+	}
+	return of
+}
+
+func (s *sample) edgesOf(t *task, of *pairFact, children []*task) []*edgeFact {
 	if len(t.it.frames) == 0 {
 		return nil
 	}
@@ -61,6 +81,14 @@ func (s *sample) edgesOf(t *task, of *pairFact) []*edgeFact {
 			e.HolderText = w.it.thing()
 		}
 		edges = append(edges, e)
+		if w.it.Kind == "nursery" {
+			for _, child := range children {
+				c := from("nursery", "waits for its child to end")
+				c.waiterTask, c.holderTask = t, child
+				c.Holder, c.holder, c.Certain = of.process.it.ID, of.process, true
+				edges = append(edges, c)
+			}
+		}
 	}
 	return edges
 }
