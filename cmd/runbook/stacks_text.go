@@ -286,6 +286,11 @@ func (t *taskTree) key(x *stacksTask) string {
 	for _, f := range x.Frames {
 		fmt.Fprint(&b, f.File, f.Line, f.Function)
 	}
+	for i := range x.Waits {
+		if owner := x.Waits[i].Owner; owner != nil {
+			fmt.Fprint(&b, "#", *owner) // two tasks may have one name
+		}
+	}
 	return b.String()
 }
 
@@ -355,6 +360,14 @@ func (t *taskTree) doing(x *stacksTask) string {
 		said = append(said, t.wait(&x.Waits[i]))
 	}
 	text := strings.Join(said, ", or ")
+	switch n := t.circle(x); {
+	case n == 2 && x.Waits[0].Kind == "lock":
+		text += ", and that task for one that this holds"
+	case n == 2:
+		text += ", and that task for this"
+	case n > 2:
+		text += fmt.Sprintf(", in a circle of %d tasks", n)
+	}
 	switch {
 	case x.State == "running" && x.TID > 0:
 		text = fmt.Sprintf("runs on thread %d", x.TID)
@@ -374,6 +387,21 @@ func (t *taskTree) doing(x *stacksTask) string {
 		text += "; cancelled"
 	}
 	return text
+}
+
+// circle is how many tasks wait for each other in the circle that x is in, each for
+// a lock of the next or for its end; 0: it is in none.
+func (t *taskTree) circle(x *stacksTask) int {
+	at := x
+	for n := 1; n <= len(t.byID); n++ {
+		if at.State != "parked" || len(at.Waits) != 1 || at.Waits[0].Owner == nil || at.Waits[0].Kind != "lock" && at.Waits[0].Kind != "task" {
+			return 0
+		}
+		if at = t.byID[*at.Waits[0].Owner]; at == x {
+			return n
+		}
+	}
+	return 0
 }
 
 // waitWords say what a kind of wait is.

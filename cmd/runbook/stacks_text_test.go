@@ -76,3 +76,34 @@ func TestStacksKeepTheTreeWhereTheyWrap(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
+
+// Tasks that stand at one line for the same thing are one line of the page, and
+// those that wait for different tasks never are, though they have one name: who
+// waits in a circle could not be told otherwise.
+func TestStacksFoldNoCircle(t *testing.T) {
+	waiting := func(id int, name, kind string, owner int) stacksTask {
+		return stacksTask{ID: id, Name: name, Library: "trio", State: "parked", Frames: []stacksFrame{{Function: "t", File: "/srv/a.py", Line: 5}}, Waits: []stacksWait{{Kind: kind, Owner: &owner}}}
+	}
+	x := stacksProcess{Name: "a.py", PID: 7, Python: "3.11", Proved: true, Tasks: []stacksTask{
+		waiting(0, "t", "lock", 1), waiting(1, "t", "lock", 0), // each for the other's
+		waiting(2, "t", "lock", 0), waiting(3, "t", "lock", 0), // and two more for one of these
+		waiting(4, "a", "task", 5), waiting(5, "b", "task", 6), waiting(6, "c", "task", 4),
+	}}
+	want := `a.py (pid 7): CPython 3.11, 0 threads, 7 tasks
+  ├─ t: waits for a lock that task t holds, and that task for one that this holds
+  │     t (/srv/a.py:5)
+  ├─ t: waits for a lock that task t holds, and that task for one that this holds
+  │     t (/srv/a.py:5)
+  ├─ t (and 1 more): waits for a lock that task t holds
+  │     t (/srv/a.py:5)
+  ├─ a: waits for task b, in a circle of 3 tasks
+  │     t (/srv/a.py:5)
+  ├─ b: waits for task c, in a circle of 3 tasks
+  │     t (/srv/a.py:5)
+  └─ c: waits for task a, in a circle of 3 tasks
+        t (/srv/a.py:5)
+`
+	if got := page(0, x); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
