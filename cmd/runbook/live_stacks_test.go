@@ -25,6 +25,7 @@ var inside = []struct{ who, rule, says string }{
 	{"locked", "stopped-consuming", "by `feed`, which is parked in `locked` at @locked; it waits for the lock that is held by `__mp_main__.order_writer`, " +
 		"which is parked in `order_writer` at @has the lock; it sleeps for ever."},
 	{"blocked", "sync-blocked", "Its main thread is in `blocked` at @blocked, of task `feed`."},
+	{"crossed", "task-deadlock", "`ab` waits in `cross` at @crossed for the lock that `ba` holds; `ba` waits in `cross` at @crossed for the lock that `ab` holds."},
 }
 
 // TestLiveInside boots one tree of real tractor actors, each stuck in another
@@ -35,7 +36,7 @@ func TestLiveInside(t *testing.T) {
 	s.tractor = newVenv(t, s)
 	script := filepath.Join(s.scripts, "real", "wedges.py")
 	spec, _ := s.setting(&scenario{app: "wedges",
-		until: "deaf epoll unread\nwaiting epoll unread\nshielded epoll unread\nlocked epoll unread\nblocked futex unread\nroot epoll"})
+		until: "deaf epoll unread\nwaiting epoll unread\nshielded epoll unread\nlocked epoll unread\nblocked futex unread\ncrossed epoll\nroot epoll"})
 	spec["program"] = []string{script}
 	c, err := s.boot(spec)
 	if err != nil {
@@ -72,7 +73,7 @@ func TestLiveInside(t *testing.T) {
 	s.stacksOf(t, c, at)
 }
 
-// stacksOf wants the same of `runbook stacks`: one page of all six, and of the one
+// stacksOf wants the same of `runbook stacks`: one page of all seven, and of the one
 // that waits for a lock the task that holds it.
 func (s *stage) stacksOf(t *testing.T, c *cast, at map[string]string) {
 	t.Helper()
@@ -84,8 +85,8 @@ func (s *stage) stacksOf(t *testing.T, c *cast, at map[string]string) {
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Trees) != 1 || len(r.Trees[0].Processes) != 6 {
-		t.Fatalf("not one tree of six: %s", stdout)
+	if len(r.Trees) != 1 || len(r.Trees[0].Processes) != 7 {
+		t.Fatalf("not one tree of seven: %s", stdout)
 	}
 	for _, p := range r.Trees[0].Processes {
 		if p.Python == "" || !p.Proved || len(p.Tasks) == 0 {
@@ -107,7 +108,7 @@ func (s *stage) stacksOf(t *testing.T, c *cast, at map[string]string) {
 		}
 	}
 	page, _, _, err := s.runbook("stacks", "--width", "200", strconv.Itoa(c.PIDs["locked"]))
-	for _, want := range []string{at["locked"], at["has the lock"], at["blocked"]} {
+	for _, want := range []string{at["locked"], at["has the lock"], at["blocked"], "ab: waits for a lock that task ba holds, and that task for one that this holds"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s, %v\n%s", want, err, page)
 		}

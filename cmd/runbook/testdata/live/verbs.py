@@ -1,4 +1,5 @@
 """What an actor can be told and return from: its loop lives on."""
+import ctypes
 import fcntl
 import os
 import signal
@@ -125,6 +126,48 @@ def take_now_and_then(a, peer, seconds):
     """A task that takes a little and sleeps: its loop idles meanwhile, and nobody waits to read."""
     deaf(a, peer)
     a.loop.every(float(seconds), lambda: a.conns[peer].sock.recv(100))
+
+
+def take_by_timerfd(a, peer, seconds):
+    """As take_now_and_then, but what wakes the loop is a descriptor in its set that a timer makes readable."""
+    libc = ctypes.CDLL(None)
+    fd, every = libc.timerfd_create(time.CLOCK_MONOTONIC, 0), int(seconds)
+    libc.timerfd_settime(fd, 0, struct.pack("llll", every, 0, every, 0), None)
+
+    def expired():
+        os.read(fd, 8)
+        a.conns[peer].sock.recv(100)
+        return IN
+    deaf(a, peer)
+    a.loop.add(fd, expired)
+
+
+def take_by_alarm(a, peer, seconds):
+    """A handler of SIGALRM takes a little; the loop is woken by nothing."""
+    signal.signal(signal.SIGALRM, lambda *_: a.conns[peer].sock.recv(100))
+    signal.setitimer(signal.ITIMER_REAL, float(seconds), float(seconds))
+    deaf(a, peer)
+
+
+def take_in_thread(a, peer, seconds):
+    """A thread takes a little and sleeps; the loop never hears of it."""
+    def take():
+        while True:
+            time.sleep(float(seconds))
+            a.conns[peer].sock.recv(100)
+    deaf(a, peer)
+    threading.Thread(target=take, daemon=True).start()
+
+
+def fill_own_pair(a):
+    """A pair of sockets for work of its own, full, whose reader takes its time: nothing of the loop's."""
+    a.pair = socket.socketpair()
+    a.pair[0].setblocking(False)
+    try:
+        while True:
+            a.pair[0].send(b"x" * 4096)
+    except BlockingIOError:
+        pass
 
 
 def hold_flock(a, key):

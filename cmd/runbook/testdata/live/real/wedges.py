@@ -1,7 +1,8 @@
 """One tree of real tractor actors, each stuck in a way of its own.
 
 Below the root: locked, waiting, shielded, blocked and deaf, after the functions
-that say how. All are sent more than they take. Facts go where the keeper looks.
+that say how. All these are sent more than they take. crossed is sent nothing: two of
+its tasks wait for each other. Facts go where the keeper looks.
 """
 import os
 import socket
@@ -71,6 +72,30 @@ async def send_more(actors, way):
         await trio.sleep_forever()
 
 
+async def cross(mine, other, here, there):
+    async with mine:
+        here.set()
+        await there.wait()
+        async with other:  # crossed
+            pass
+
+
+@tractor.context
+async def crossed(ctx):
+    register("crossed")
+    await ctx.started()
+    a, b, one, two = trio.Lock(), trio.Lock(), trio.Event(), trio.Event()
+    async with trio.open_nursery() as tasks:
+        tasks.start_soon(cross, a, b, one, two, name="ab")
+        tasks.start_soon(cross, b, a, two, one, name="ba")
+
+
+async def wait_for_crossed(actors):
+    portal = await actors.start_actor("crossed", enable_modules=[__name__])
+    async with portal.open_context(crossed):
+        await trio.sleep_forever()
+
+
 async def main():
     s = socket.socket()
     s.bind(("127.0.0.1", 0))
@@ -80,6 +105,7 @@ async def main():
     async with tractor.open_nursery(arbiter_addr=addr, name="root") as actors, trio.open_nursery() as tasks:
         for way in WAYS:
             tasks.start_soon(send_more, actors, way.__name__)
+        tasks.start_soon(wait_for_crossed, actors)
         for way in WAYS:
             await opened("sent." + way.__name__)
         write("up.root")
