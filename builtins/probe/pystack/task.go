@@ -1,6 +1,10 @@
 package pystack
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // task is a trio or asyncio task on the way to being a Task.
 type task struct {
@@ -66,12 +70,18 @@ func flatten(roots []*task) []*task {
 	return out
 }
 
-// byName orders tasks so that two looks at the same process tell the same.
+// byName orders tasks so that two looks at the same process tell the same, and
+// Task-2 comes before Task-10.
 func byName(list []*task) {
-	sort.Slice(list, func(i, j int) bool {
-		if list[i].Name != list[j].Name {
-			return list[i].Name < list[j].Name
-		}
-		return list[i].obj < list[j].obj
+	slices.SortFunc(list, func(a, b *task) int {
+		nameA, numberA := numbered(a.Name)
+		nameB, numberB := numbered(b.Name)
+		return cmp.Or(cmp.Compare(nameA, nameB), cmp.Compare(len(numberA), len(numberB)), cmp.Compare(numberA, numberB), cmp.Compare(a.obj, b.obj))
 	})
+}
+
+// numbered cuts the number off with which a name ends; "" where it has none.
+func numbered(name string) (text, number string) {
+	text = strings.TrimRight(name, "0123456789")
+	return text, name[len(text):]
 }
