@@ -136,7 +136,13 @@ func newPython(p *process, a *pystack.Answer) *python {
 	for _, t := range f.tasks {
 		t.it.parent = byID[t.it.Parent]
 		for _, x := range t.it.Waits {
-			t.it.waits = append(t.it.waits, newRecord(taskWaitKind, taskWaitFact{x, byID[x.Owner]}, "memory", a.At))
+			w := taskWaitFact{Wait: x, owner: byID[x.Owner]}
+			for _, id := range x.Candidates {
+				if c := byID[id]; c != nil {
+					w.candidates = append(w.candidates, c)
+				}
+			}
+			t.it.waits = append(t.it.waits, newRecord(taskWaitKind, w, "memory", a.At))
 		}
 	}
 	return &python{*newRecord(pythonKind, f, "memory", a.At)}
@@ -223,7 +229,8 @@ type taskFact struct {
 
 type taskWaitFact struct {
 	pystack.Wait
-	owner *task // nil: unknown, or nobody
+	owner      *task // nil: unknown, or nobody
+	candidates []*task
 }
 
 func orNoTask(t *task) starlark.Value {
@@ -253,7 +260,12 @@ var taskKind = &kind[*taskFact]{
 		{name: "waits", typ: "list of task_wait", doc: "what it waits for; [] where that is not known", get: func(t *taskFact) starlark.Value {
 			return listOf(t.waits, func(x *record[taskWaitFact]) starlark.Value { return x })
 		}},
-		{name: "cancelled", typ: "bool", doc: "a scope around it was cancelled", get: func(t *taskFact) starlark.Value { return truth(t.Cancelled) }},
+		{name: "cancelled", typ: "bool or None", doc: "it was, or a scope around it; None where nothing tells, as of asyncio's before Python 3.11", get: func(t *taskFact) starlark.Value {
+			if t.Cancelled == nil {
+				return starlark.None
+			}
+			return truth(*t.Cancelled)
+		}},
 		{name: "shielded", typ: "bool", doc: "a shield between that scope and the task keeps it from being told", get: func(t *taskFact) starlark.Value { return truth(t.Shielded) }},
 		{name: "deaf", typ: "bool", doc: "what it waits for cannot be cancelled", get: func(t *taskFact) starlark.Value { return truth(t.Deaf) }},
 		{name: "schedules", typ: "int or None", doc: "how often it ran so far, as trio counts", get: func(t *taskFact) starlark.Value {
@@ -274,12 +286,15 @@ var taskWaitKind = &kind[taskWaitFact]{
 			get: func(x taskWaitFact) starlark.Value { return text(x.Kind) }},
 		{name: "fd", typ: "int or None", get: func(x taskWaitFact) starlark.Value { return unless(-1, x.FD) }},
 		{name: "pid", typ: "int or None", get: func(x taskWaitFact) starlark.Value { return unless(0, x.PID) }},
-		{name: "owner", typ: "task or None", doc: "who holds it, or is at its other end; None unknown", aside: true, get: func(x taskWaitFact) starlark.Value { return orNoTask(x.owner) }},
+		{name: "owner", typ: "task or None", doc: "who holds it, or alone has its other end; None unknown", aside: true, get: func(x taskWaitFact) starlark.Value { return orNoTask(x.owner) }},
 		{name: "held_by", typ: "string or None", doc: "the owner's name", get: func(x taskWaitFact) starlark.Value {
 			if x.owner == nil {
 				return starlark.None
 			}
 			return text(x.owner.it.Name)
+		}},
+		{name: "candidates", typ: "list of task", doc: "who was seen to have the event, or the other end of the channel, where it has no owner; others may have it, unseen", aside: true, get: func(x taskWaitFact) starlark.Value {
+			return listOf(x.candidates, func(t *task) starlark.Value { return t })
 		}},
 		{name: "detail", typ: "string or None", doc: "for people", get: func(x taskWaitFact) starlark.Value { return orNone(x.Detail) }},
 	},

@@ -21,7 +21,7 @@ var wedged = pystack.Answer{At: boot, Process: &pystack.Process{
 		{ID: 0, Library: "trio", Name: "main", Parent: -1, Nursery: -1, State: pystack.Parked, Schedules: 3, Chain: []pystack.Frame{{Func: "main", File: "/srv/a.py", Line: 9}}, Waits: []pystack.Wait{{Kind: "nursery", FD: -1, Owner: -1}}},
 		{ID: 1, Library: "trio", Name: "process_messages", Parent: 0, State: pystack.Parked, Schedules: 7, Chain: []pystack.Frame{{Func: "process_messages", File: "/srv/a.py", Line: 5}},
 			Waits: []pystack.Wait{{Kind: "lock", FD: -1, Owner: 2}}},
-		{ID: 2, Library: "trio", Name: "writer", Parent: 0, State: pystack.Parked, Schedules: -1, Cancelled: true, Shielded: true, Chain: []pystack.Frame{{Func: "writer", File: "/srv/a.py", Line: 7}},
+		{ID: 2, Library: "trio", Name: "writer", Parent: 0, State: pystack.Parked, Schedules: -1, Cancelled: new(true), Shielded: true, Chain: []pystack.Frame{{Func: "writer", File: "/srv/a.py", Line: 7}},
 			Waits: []pystack.Wait{{Kind: "write", FD: 9, Owner: -1}}},
 	}},
 	Lines: pystack.Lines{"/srv/a.py": {5: "async with lock:"}},

@@ -74,6 +74,8 @@ func (s *sample) edgesOf(t *task, of *pairFact, children []*task) []*edgeFact {
 		case w.it.owner != nil:
 			e.Holder, e.holder, e.holderTask = of.process.it.ID, of.process, w.it.owner
 			e.Certain = w.it.Kind == "lock" || w.it.Kind == "task"
+		case len(w.it.candidates) == 1 && (w.it.Kind == "receive" || w.it.Kind == "send"):
+			e.Holder, e.holder, e.holderTask = of.process.it.ID, of.process, w.it.candidates[0]
 		case w.it.onDescriptor():
 			e.FD, e.Certain = w.it.FD, true
 			s.leadsTo(e, of)

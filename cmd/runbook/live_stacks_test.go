@@ -19,10 +19,10 @@ import (
 // testdata/live/real/wedges.py: @NAME is the line that NAME marks.
 var inside = []struct{ who, rule, says string }{
 	{"deaf", "stopped-consuming", "No task waits to read fd N. The task that should, `tractor._actor.Actor._process_messages`, is parked in `Actor._push_result` at @push; " +
-		"it waits for room in the channel that is read by `feed`, which is parked in `deaf` at @deaf; it sleeps for ever."},
-	{"waiting", "stopped-consuming", "by `feed`, which is parked in `waiting` at @waiting; it waits for an event, which anybody may set"},
-	{"shielded", "stopped-consuming", "by `feed`, which is parked in `shielded` at @shielded (it was cancelled, and a shield keeps that from it); it sleeps for ever."},
-	{"locked", "stopped-consuming", "by `feed`, which is parked in `locked` at @locked; it waits for the lock that is held by `__mp_main__.order_writer`, " +
+		"it waits for room in the channel whose other end was seen with `feed`, which is parked in `deaf` at @deaf; it sleeps for ever."},
+	{"waiting", "stopped-consuming", "with `feed`, which is parked in `waiting` at @waiting; it waits for an event, which anybody may set"},
+	{"shielded", "stopped-consuming", "with `feed`, which is parked in `shielded` at @shielded (it was cancelled, and a shield keeps that from it); it sleeps for ever."},
+	{"locked", "stopped-consuming", "with `feed`, which is parked in `locked` at @locked; it waits for the lock that is held by `__mp_main__.order_writer`, " +
 		"which is parked in `order_writer` at @has the lock; it sleeps for ever."},
 	{"blocked", "sync-blocked", "Its main thread is in `blocked` at @blocked, of task `feed`."},
 	{"crossed", "task-deadlock", "`ab` waits in `cross` at @crossed for the lock that `ba` holds; `ba` waits in `cross` at @crossed for the lock that `ab` holds."},

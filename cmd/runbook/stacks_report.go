@@ -71,7 +71,7 @@ type stacksTask struct {
 	Parent    *int          `json:"parent"` // null: none
 	State     string        `json:"state"`
 	TID       int           `json:"tid,omitempty"` // of the thread that runs it, or whose loop it belongs to
-	Cancelled bool          `json:"cancelled"`     // a scope around it was
+	Cancelled *bool         `json:"cancelled"`     // it was, or a scope around it; null: nothing tells
 	Shielded  bool          `json:"shielded"`      // and a shield keeps that from it
 	Deaf      bool          `json:"deaf"`          // what it waits for cannot be cancelled
 	Schedules *int64        `json:"schedules"`     // how often it ran; null: nobody counts
@@ -81,12 +81,15 @@ type stacksTask struct {
 }
 
 type stacksWait struct {
-	Kind   string     `json:"kind"`
-	FD     *int       `json:"fd,omitempty"`
-	PID    int        `json:"pid,omitempty"`   // process that is to end
-	End    *stacksEnd `json:"end,omitempty"`   // what the descriptor leads to
-	Owner  *int       `json:"owner,omitempty"` // task that holds it
-	Detail string     `json:"detail,omitempty"`
+	Kind  string     `json:"kind"`
+	FD    *int       `json:"fd,omitempty"`
+	PID   int        `json:"pid,omitempty"`   // process that is to end
+	End   *stacksEnd `json:"end,omitempty"`   // what the descriptor leads to
+	Owner *int       `json:"owner,omitempty"` // task that holds it, or alone has its other end
+	// Candidates are tasks that were seen to have the event, or the other end of the
+	// channel, where nobody is known to be the only one.
+	Candidates []int  `json:"candidates,omitempty"`
+	Detail     string `json:"detail,omitempty"`
 }
 
 // stacksEnd is the other end of a descriptor that a task waits for.
@@ -157,6 +160,11 @@ func newStacksTask(a *pystack.Answer, t *pystack.Task, ids map[int]bool, r *prob
 		}
 		if ids[w.Owner] {
 			wait.Owner = &w.Owner
+		}
+		for _, id := range w.Candidates {
+			if ids[id] {
+				wait.Candidates = append(wait.Candidates, id)
+			}
 		}
 		out.Waits = append(out.Waits, wait)
 	}

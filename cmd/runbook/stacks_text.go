@@ -378,12 +378,13 @@ func (t *taskTree) doing(x *stacksTask) string {
 	case text == "":
 		text = "parked"
 	}
+	cancelled := x.Cancelled != nil && *x.Cancelled
 	switch {
 	case x.Shielded:
 		text += "; cancelled, and shielded from that"
-	case x.Cancelled && x.Deaf:
+	case cancelled && x.Deaf:
 		text += "; cancelled, which that does not hear"
-	case x.Cancelled:
+	case cancelled:
 		text += "; cancelled"
 	}
 	return text
@@ -426,6 +427,9 @@ func (t *taskTree) wait(w *stacksWait) string {
 	case w.PID > 0:
 		text = fmt.Sprintf("waits for pid %d to end", w.PID)
 	}
+	if w.Owner == nil && (w.Kind == "receive" || w.Kind == "send") {
+		return text + t.otherEnd(w)
+	}
 	if w.Owner == nil {
 		return text
 	}
@@ -437,6 +441,27 @@ func (t *taskTree) wait(w *stacksWait) string {
 		return text + ", at its other end: task " + owner
 	}
 	return text + " that task " + owner + " holds"
+}
+
+// otherEnd says with whom the other end of a channel was seen, of which nobody is
+// known to be the only one who has it.
+func (t *taskTree) otherEnd(w *stacksWait) string {
+	const most = 3
+	var names []string
+	for _, id := range w.Candidates[:min(most, len(w.Candidates))] {
+		names = append(names, t.byID[id].Name)
+	}
+	switch n := len(w.Candidates); {
+	case n == 1:
+		return "; its other end was seen with task " + names[0]
+	case n > most:
+		return fmt.Sprintf("; its other end was seen with tasks %s and %d more", strings.Join(names, ", "), n-most)
+	case n > 1:
+		return "; its other end was seen with tasks " + strings.Join(names, ", ")
+	case w.Detail != "":
+		return " (" + w.Detail + ")"
+	}
+	return ""
 }
 
 // end says where a descriptor leads, and what of it lies there.

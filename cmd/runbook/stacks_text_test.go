@@ -62,8 +62,8 @@ func TestStacksFoldWhatRepeatsAndSayWhatIsCut(t *testing.T) {
 func TestStacksKeepTheTreeWhereTheyWrap(t *testing.T) {
 	parent := 0
 	got := page(60, stacksProcess{Name: "app", PID: 11, Python: "3.12", Proved: true, Threads: []stacksThread{}, Tasks: []stacksTask{
-		{ID: 0, Name: "app.a_task_with_a_name", State: "parked", Cancelled: true, Shielded: true, Waits: []stacksWait{{Kind: "nursery"}}},
-		{ID: 1, Name: "", State: "parked", Parent: &parent, Cancelled: true, Shielded: true, Waits: []stacksWait{{Kind: "event"}}, Frames: []stacksFrame{{Function: "f", File: "app.py", Line: 1}}},
+		{ID: 0, Name: "app.a_task_with_a_name", State: "parked", Cancelled: new(true), Shielded: true, Waits: []stacksWait{{Kind: "nursery"}}},
+		{ID: 1, Name: "", State: "parked", Parent: &parent, Cancelled: new(true), Shielded: true, Waits: []stacksWait{{Kind: "event"}}, Frames: []stacksFrame{{Function: "f", File: "app.py", Line: 1}}},
 	}})
 	want := `app (pid 11): CPython 3.12, 0 threads, 2 tasks
   └─ app.a_task_with_a_name: waits for its children;

@@ -92,13 +92,18 @@ func beneath(t, c *task, parents map[*task]*task) bool {
 // asyncioTask fills in one task; over: it is done.
 func (p *python) asyncioTask(t *task, loops map[uint64]int, waiters map[uint64]uint64) (over bool) {
 	var coro, name, waiter, loop uint64
+	t.Cancelled = nil
 	if p.typeOf(t.obj).name == "_asyncio.Task" {
-		waiter, coro, name = p.asyncioFields(t.obj)
+		var at uint64
+		at, coro, name = p.asyncioFields(t.obj)
 		if coro == 0 {
 			return true // task_coro is cleared at the end
 		}
+		waiter = p.link(at)
 		loop = p.u64(t.obj + 16) // task_loop, the first field of all futures
+		t.Cancelled = p.asyncioCancelled(t.obj, at)
 	} else { // the one in Python
+		t.Cancelled = p.asyncioCancelledInPython(t.obj)
 		coro, name, waiter = p.attr(t.obj, "_coro"), p.attr(t.obj, "_name"), p.attr(t.obj, "_fut_waiter")
 		loop = p.attr(t.obj, "_loop")
 	}
@@ -110,8 +115,14 @@ func (p *python) asyncioTask(t *task, loops map[uint64]int, waiters map[uint64]u
 	}
 	t.State = Runnable
 	if !p.isNone(waiter) {
-		t.State = Parked
 		waiters[t.obj] = waiter
+		switch p.futureState(waiter) {
+		case futureCancelled:
+			t.Cancelled = new(true)
+		case futureFinished:
+		default:
+			t.State = Parked
+		}
 	}
 	t.chain = p.chain(coro)
 	for _, l := range t.chain {
@@ -128,10 +139,10 @@ func (p *python) asyncioTask(t *task, loops map[uint64]int, waiters map[uint64]u
 	return false
 }
 
-// asyncioFields finds the fields of a Task of C: task_fut_waiter, task_coro and
-// task_name lie next to each other from 3.8 to 3.15, and only one word of the
-// object points at a coroutine and has a name behind it.
-func (p *python) asyncioFields(t uint64) (waiter, coro, name uint64) {
+// asyncioFields finds the fields of a Task of C, and where task_fut_waiter is: that,
+// task_coro and task_name lie next to each other from 3.8 to 3.15, and only one word
+// of the object points at a coroutine and has a name behind it.
+func (p *python) asyncioFields(t uint64) (waiterAt, coro, name uint64) {
 	size := min(p.typeOf(t).basic, 400)
 	for at := uint64(24); at+16 <= size && coro == 0; at += 8 {
 		c := p.u64(t + at)
@@ -143,12 +154,12 @@ func (p *python) asyncioFields(t uint64) (waiter, coro, name uint64) {
 			case "coroutine", "generator", "async_generator_asend":
 				s := p.u64(t + at + 8)
 				if kind := p.typeOf(s).name; kind == "str" || kind == "int" {
-					waiter, coro, name = p.link(t+at-8), c, s
+					waiterAt, coro, name = t+at-8, c, s
 				}
 			}
 		})
 	}
-	return waiter, coro, name
+	return waiterAt, coro, name
 }
 
 // asyncioObjects collects tasks: 3.14 keeps them in lists whose heads

@@ -46,22 +46,7 @@ func (p *python) asyncioFrame(f frame, w *wait) bool {
 	case c.of("asyncio/tasks.py") && c.name == "sleep":
 		w.Kind = "sleep"
 	case c.of("asyncio/streams.py"):
-		reader := p.local(f, "self")
-		if reader == 0 {
-			return false
-		}
-		transport := p.attr(reader, "_transport")
-		if p.isNone(transport) {
-			return false
-		}
-		fd := p.attr(transport, "_sock_fd")
-		if p.isNone(fd) || !p.isType(fd, "int") {
-			return false
-		}
-		w.Kind, w.FD = "read", int(p.int(fd))
-		if c.method("drain") {
-			w.Kind = "write"
-		}
+		return p.asyncioStream(f, w)
 	case c.of("asyncio/selector_events.py"):
 		way := map[string]string{"sock_recv": "read", "sock_recv_into": "read", "sock_recvfrom": "read", "sock_recvfrom_into": "read",
 			"sock_accept": "read", "sock_sendall": "write", "sock_sendto": "write", "sock_connect": "write"}
@@ -75,7 +60,7 @@ func (p *python) asyncioFrame(f frame, w *wait) bool {
 		w.Kind = "thread"
 	case c.of("asyncio/base_subprocess.py"), c.of("asyncio/subprocess.py"):
 		self := p.local(f, "self")
-		if self == 0 {
+		if self == 0 || !c.method("wait") && !c.method("_wait") { // the others await its pipes
 			return false
 		}
 		for _, name := range []string{"pid", "_pid"} {
@@ -89,4 +74,32 @@ func (p *python) asyncioFrame(f frame, w *wait) bool {
 		return false
 	}
 	return true
+}
+
+// asyncioStream is for asyncio/streams.py. A reader waits for bytes. A writer waits
+// until its buffer has room, or, once it was closed, until that is empty: either
+// way its descriptor has to take bytes.
+func (p *python) asyncioStream(f frame, w *wait) bool {
+	kind := map[string]string{"_wait_for_data": "read", "drain": "write", "wait_closed": "write"}[f.code.name[strings.LastIndexByte(f.code.name, '.')+1:]]
+	self := p.local(f, "self")
+	if kind == "" || self == 0 {
+		return false
+	}
+	transport := p.attr(self, "_transport")
+	if p.isNone(transport) {
+		return false
+	}
+	if buffer := p.attr(transport, "_buffer"); f.code.method("wait_closed") {
+		left := buffer != 0 && (p.isType(buffer, "bytearray") || p.isType(buffer, "collections.deque")) && p.u64(buffer+16) > 0 // ob_size
+		if !left || !p.isTrue(p.attr(transport, "_closing")) {
+			return false // it waits for somebody to end the connection
+		}
+	}
+	for _, name := range []string{"_sock_fd", "_fileno"} { // of a socket, of a pipe
+		if fd := p.attr(transport, name); !p.isNone(fd) && p.isType(fd, "int") {
+			w.Kind, w.FD = kind, int(p.int(fd))
+			return true
+		}
+	}
+	return false
 }

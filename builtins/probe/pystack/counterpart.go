@@ -1,7 +1,6 @@
 package pystack
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -10,9 +9,10 @@ import (
 // memory channel: tasks that have the event, or the channel's other end, in a
 // variable, or in an attribute of what they have there.
 //
-// Having it is no duty to use it, so this is said and not made the owner of the
-// wait. But for a channel with one other end, which one task has: nobody else can
-// act on it but who got it from there.
+// Having it is no duty to use it, and others may have it where we do not look, so
+// these are candidates. Only of a channel with one other end, which one task alone
+// has, is that task the owner of the wait. Who waits is neither: while it does,
+// having both ends is of no use to it.
 func (p *python) counterparts(tasks []*task) {
 	wanted := map[uint64]bool{}
 	for _, t := range tasks {
@@ -25,12 +25,15 @@ func (p *python) counterparts(tasks []*task) {
 	if len(wanted) == 0 {
 		return
 	}
-	having := map[holding][]*task{}
+	having := map[side][]*task{}
+	ends := map[side]uint64{}
 	inside := map[uint64][]holding{} // of an instance, which many tasks may share
 	for _, t := range tasks {
 		for _, h := range p.holdings(t, wanted, inside) {
-			if had := having[h]; !(len(had) > 0 && had[len(had)-1] == t) && !t.waitsFor(h) {
-				having[h] = append(had, t)
+			at := h.side
+			ends[at] = h.obj
+			if had := having[at]; !(len(had) > 0 && had[len(had)-1] == t) && !t.waitsFor(at) {
+				having[at] = append(had, t)
 			}
 		}
 	}
@@ -40,50 +43,36 @@ func (p *python) counterparts(tasks []*task) {
 			if w.about == 0 {
 				continue
 			}
-			had := butFor(t, having[holding{w.about, w.otherEnd}])
-			if len(had) == 1 && w.otherEnds == 1 {
-				w.owner = had[0].obj
+			at := side{w.about, w.otherEnd}
+			had := having[at]
+			if len(had) == 1 && w.otherEnds == 1 && p.aloneHas(had[0], ends[at]) {
+				if had[0] == t {
+					w.say("only the task itself has the other end")
+				} else {
+					w.owner = had[0].obj
+				}
+				continue
 			}
-			w.say(hadBy(had))
+			w.candidates = slices.DeleteFunc(slices.Clone(had), func(o *task) bool { return o == t })
+			byName(w.candidates)
 		}
 	}
 }
 
-// butFor leaves out the task that waits: as long as it does, it is of no use to
-// itself that it has both ends. Where nobody else has it, that is the news.
-func butFor(t *task, had []*task) []*task {
-	if others := slices.DeleteFunc(slices.Clone(had), func(o *task) bool { return o == t }); len(others) > 0 {
-		return others
-	}
-	return had
+// side is what a task waits for: an event, or one side of a channel.
+type side struct {
+	about uint64 // the event, or what both ends of the channel share
+	end   string // name of the type of the channel's end; "" an event
 }
 
 // holding is an object that a task has at hand: an event, or an end of a channel.
 type holding struct {
+	side
 	obj uint64
-	end string // name of the type of the channel's end; "" an event
 }
 
-func (t *task) waitsFor(h holding) bool {
-	return slices.ContainsFunc(t.waits, func(w wait) bool { return w.about == h.obj && (h.end == "" || w.otherEnd != h.end) })
-}
-
-// hadBy names at most three tasks.
-func hadBy(tasks []*task) string {
-	const most = 3
-	var names []string
-	for _, t := range tasks[:min(most, len(tasks))] {
-		names = append(names, t.Name)
-	}
-	switch n := len(tasks); {
-	case n == 0:
-		return ""
-	case n == 1:
-		return "task " + names[0] + " has it"
-	case n > most:
-		return fmt.Sprintf("tasks %s and %d more have it", strings.Join(names, ", "), n-most)
-	}
-	return "tasks " + strings.Join(names, ", ") + " have it"
+func (t *task) waitsFor(s side) bool {
+	return slices.ContainsFunc(t.waits, func(w wait) bool { return w.about == s.about && (s.end == "" || w.otherEnd != s.end) })
 }
 
 // say adds to what is known of a wait.
@@ -147,12 +136,12 @@ func (p *python) holding(v uint64, wanted map[uint64]bool) (holding, bool) {
 		return holding{}, false
 	}
 	if wanted[v] {
-		return holding{obj: v}, true
+		return holding{side{about: v}, v}, true
 	}
 	switch end := p.typeOf(v).name; end {
 	case "MemorySendChannel", "MemoryReceiveChannel":
 		state := p.attr(v, "_state")
-		return holding{state, end}, wanted[state] && !p.isTrue(p.attr(v, "_closed"))
+		return holding{side{state, end}, v}, wanted[state] && !p.isTrue(p.attr(v, "_closed"))
 	}
 	return holding{}, false
 }

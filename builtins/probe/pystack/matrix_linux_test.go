@@ -78,6 +78,10 @@ type truth struct {
 		Path  string  `json:"path"`
 		Chain []frame `json:"chain"` // outermost first
 	} `json:"tasks"`
+	Waits map[string]struct { // of a task by its name, as waiting has it
+		Says      string `json:"says"`
+		Cancelled *bool  `json:"cancelled"`
+	} `json:"waits"`
 	Me int `json:"me"` // the thread that spoke, and went on
 
 	pid int

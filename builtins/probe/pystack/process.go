@@ -69,12 +69,13 @@ type Task struct {
 	Cut     bool    `json:"cut,omitempty"` // there are more, further in, which were not read
 	Waits   []Wait  `json:"waits"`         // empty: unknown, or it does not wait
 
-	// Cancelled: a scope around it was cancelled. Shielded: a shield between
-	// that scope and the task keeps it from being delivered. Deaf: what it waits
-	// for does not let itself be cancelled.
-	Cancelled bool `json:"cancelled"`
-	Shielded  bool `json:"shielded"`
-	Deaf      bool `json:"deaf"`
+	// Cancelled: a scope around it was cancelled, or the task; nil: nothing tells,
+	// as of one of asyncio before 3.11 that has heard of it. Shielded: a shield
+	// between that scope and the task keeps it from being delivered. Deaf: what it
+	// waits for does not let itself be cancelled.
+	Cancelled *bool `json:"cancelled"`
+	Shielded  bool  `json:"shielded"`
+	Deaf      bool  `json:"deaf"`
 
 	Schedules int64 `json:"schedules"`       // how often trio has run it; -1 unknown
 	Ran       int64 `json:"ran"`             // how often during Options.Settle; -1 unknown
@@ -94,11 +95,14 @@ type Wait struct {
 	// receive, send (of a memory channel), nursery (its children), task,
 	// gather, group, sleep, forever, thread (a worker), process (PID), queue or
 	// future.
-	Kind   string `json:"kind"`
-	FD     int    `json:"fd"`               // -1 none
-	PID    int    `json:"pid,omitempty"`    // 0 none
-	Owner  int    `json:"owner"`            // the task that holds it or has to act; -1 unknown
-	Detail string `json:"detail,omitempty"` // what more is known: "2 senders open"; "" nothing
+	Kind  string `json:"kind"`
+	FD    int    `json:"fd"`            // -1 none
+	PID   int    `json:"pid,omitempty"` // 0 none
+	Owner int    `json:"owner"`         // the task that holds it or has to act; -1 unknown
+	// Candidates were seen to have the event, or the other end of the channel, at
+	// hand. Others may, unseen; empty where the owner is known.
+	Candidates []int  `json:"candidates,omitempty"`
+	Detail     string `json:"detail,omitempty"` // what more is known: "2 senders open"; "" nothing
 }
 
 // Errors that callers tell apart, besides fs.ErrPermission and fs.ErrNotExist.

@@ -100,10 +100,18 @@ func render(p *Process) string {
 		frames(t.Frames)
 	}
 	for _, t := range p.Tasks {
-		fmt.Fprintf(&s, "task %d %s %q of %d nursery %d %s cancelled=%v shielded=%v deaf=%v schedules=%d\n",
-			t.ID, t.Library, t.Name, t.Parent, t.Nursery, t.State, t.Cancelled, t.Shielded, t.Deaf, t.Schedules)
+		cancelled := "?"
+		if t.Cancelled != nil {
+			cancelled = fmt.Sprint(*t.Cancelled)
+		}
+		fmt.Fprintf(&s, "task %d %s %q of %d nursery %d %s cancelled=%s shielded=%v deaf=%v schedules=%d\n",
+			t.ID, t.Library, t.Name, t.Parent, t.Nursery, t.State, cancelled, t.Shielded, t.Deaf, t.Schedules)
 		for _, w := range t.Waits {
-			fmt.Fprintf(&s, "  waits %s fd=%d pid=%d owner=%d %s\n", w.Kind, w.FD, w.PID, w.Owner, w.Detail)
+			fmt.Fprintf(&s, "  waits %s fd=%d pid=%d owner=%d %s", w.Kind, w.FD, w.PID, w.Owner, w.Detail)
+			if w.Candidates != nil {
+				fmt.Fprintf(&s, "; candidates %v", w.Candidates)
+			}
+			s.WriteByte('\n')
 		}
 		frames(t.Chain)
 	}

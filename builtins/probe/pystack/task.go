@@ -23,10 +23,11 @@ func (t *task) cut() bool { return len(t.chain) > 0 && t.chain[len(t.chain)-1].k
 // wait is a Wait whose owner is still an object.
 type wait struct {
 	Wait
-	owner     uint64
-	about     uint64 // the event, or what both ends of a channel share; 0 anything else
-	otherEnd  string // type of the end that could act; "" of an event
-	otherEnds int64  // that are open
+	owner      uint64
+	candidates []*task
+	about      uint64 // the event, or what both ends of a channel share; 0 anything else
+	otherEnd   string // type of the end that could act; "" of an event
+	otherEnds  int64  // that are open
 }
 
 func newWait(kind string) wait { return wait{Wait: Wait{Kind: kind, FD: -1, Owner: -1}} }
@@ -63,6 +64,9 @@ func flatten(roots []*task) []*task {
 		for _, w := range t.waits {
 			if i, ok := index[w.owner]; ok && w.owner != 0 {
 				w.Owner = i
+			}
+			for _, c := range w.candidates {
+				w.Candidates = append(w.Candidates, c.ID)
 			}
 			t.Waits = append(t.Waits, w.Wait)
 		}

@@ -164,8 +164,7 @@ func (w *trioWalk) nurseries(t *task) {
 // CancelStatus): is one cancelled, and does a shield stand before it?
 func (w *trioWalk) cancellation(t *task) {
 	const most = 1000
-	delivered := false
-	shield := false
+	delivered, cancelled, shield := false, false, false
 	status := w.attr(t.obj, "_cancel_status")
 	for n := 0; !w.isNone(status) && n < most; n++ {
 		if n == 0 {
@@ -174,7 +173,7 @@ func (w *trioWalk) cancellation(t *task) {
 		scope := w.attr(status, "_scope")
 		if !w.isNone(scope) {
 			if w.isTrue(w.attr(scope, "_cancel_called")) || w.isTrue(w.attr(scope, "cancel_called")) {
-				t.Cancelled = true
+				cancelled = true
 				t.Shielded = !delivered && shield
 				break
 			}
@@ -182,7 +181,7 @@ func (w *trioWalk) cancellation(t *task) {
 		}
 		status = w.attr(status, "_parent")
 	}
-	t.Cancelled = t.Cancelled || delivered
+	t.Cancelled = new(cancelled || delivered)
 	t.Deaf = delivered && t.State == Parked && w.isNone(w.attr(t.obj, "_abort_func"))
 }
 

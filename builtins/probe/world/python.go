@@ -15,10 +15,10 @@ import (
 )
 
 // python is what the interpreter of a process does, and the names of the tasks
-// that end the waits of others: they may stand further down.
+// that end the waits of others, or may: they may stand further down.
 type python struct {
-	answer pystack.Answer
-	owners map[string]string // by the name of the task that waits
+	answer             pystack.Answer
+	owners, candidates map[string]string // by the name of the task that waits
 }
 
 const pythonLines = `python PID VERSION [unproven]; or, after that, python PID thread NAME "FUNCTION FILE:LINE SOURCE"… or python PID task NAME STATE "FUNCTION FILE:LINE SOURCE"… [name=value…]`
@@ -35,7 +35,7 @@ func (w *world) python(rest []string) error {
 	p := w.procs[pid].python
 	if p == nil && strings.HasPrefix(rest[1], "3.") && len(rest) <= 3 {
 		proved := len(rest) == 2
-		w.procs[pid].python = &python{owners: map[string]string{}, answer: pystack.Answer{Lines: pystack.Lines{}, Process: &pystack.Process{
+		w.procs[pid].python = &python{owners: map[string]string{}, candidates: map[string]string{}, answer: pystack.Answer{Lines: pystack.Lines{}, Process: &pystack.Process{
 			PID: pid, Python: rest[1], Proof: pystack.Proof{Proved: proved, Tries: 1}, Threads: []pystack.Thread{}, Tasks: []pystack.Task{}}}}
 		if !proved && rest[2] != "unproven" {
 			return errors.New(pythonLines)
@@ -71,7 +71,7 @@ func (p *python) thread(pid int, rest []string) error {
 // task is one with its await chain, the outermost frame first, and what it waits
 // for.
 func (p *python) task(pid int, rest []string) error {
-	t := pystack.Task{ID: len(p.answer.Process.Tasks), Library: "trio", Name: bare(rest[0]), Parent: -1, Nursery: -1, State: rest[1], TID: pid, Schedules: -1, Ran: -1}
+	t := pystack.Task{ID: len(p.answer.Process.Tasks), Library: "trio", Name: bare(rest[0]), Parent: -1, Nursery: -1, State: rest[1], TID: pid, Schedules: -1, Ran: -1, Cancelled: new(false)}
 	if !slices.Contains([]string{pystack.Parked, pystack.Running, pystack.Runnable}, t.State) {
 		return fmt.Errorf("task %s: state %q: not parked, running or runnable", t.Name, t.State)
 	}
@@ -80,12 +80,12 @@ func (p *python) task(pid int, rest []string) error {
 		return err
 	}
 	t.Chain = frames
-	wait, owner, parent := pystack.Wait{FD: -1, Owner: -1}, "", ""
+	wait, owner, candidate, parent := pystack.Wait{FD: -1, Owner: -1}, "", "", ""
 	o, err := options(rest)
 	if err == nil {
 		err = o.read(map[string]func(string) error{
-			"library": text(&t.Library), "tid": number(&t.TID), "wait": text(&wait.Kind), "fd": number(&wait.FD), "pid": number(&wait.PID), "owner": text(&owner),
-			"detail": text(&wait.Detail), "parent": text(&parent), "nursery": number(&t.Nursery), "schedules": count(&t.Schedules), "cancelled": flag(&t.Cancelled), "shielded": flag(&t.Shielded), "deaf": flag(&t.Deaf),
+			"library": text(&t.Library), "tid": number(&t.TID), "wait": text(&wait.Kind), "fd": number(&wait.FD), "pid": number(&wait.PID), "owner": text(&owner), "candidate": text(&candidate),
+			"detail": text(&wait.Detail), "parent": text(&parent), "nursery": number(&t.Nursery), "schedules": count(&t.Schedules), "cancelled": flag(t.Cancelled), "shielded": flag(&t.Shielded), "deaf": flag(&t.Deaf),
 		})
 	}
 	if wait.Kind != "" {
@@ -100,7 +100,10 @@ func (p *python) task(pid int, rest []string) error {
 	if owner != "" && wait.Kind == "" {
 		return fmt.Errorf("task %s: owner=%s, and wait= says of what", t.Name, owner)
 	}
-	p.answer.Process.Tasks, p.owners[t.Name] = append(p.answer.Process.Tasks, t), owner
+	if candidate != "" && (wait.Kind == "" || owner != "") {
+		return fmt.Errorf("task %s: candidate=%s, and wait= says of what, owner= that it is known", t.Name, candidate)
+	}
+	p.answer.Process.Tasks, p.owners[t.Name], p.candidates[t.Name] = append(p.answer.Process.Tasks, t), owner, candidate
 	return err
 }
 
@@ -132,15 +135,21 @@ func (p *python) frames(rest []string) (frames []pystack.Frame, options []string
 func (p *python) show(m *probe.Answers, dir string, at time.Time) error {
 	tasks := p.answer.Process.Tasks
 	for i := range tasks {
-		owner := p.owners[tasks[i].Name]
-		if owner == "" {
-			continue
+		called := func(name string) int {
+			return slices.IndexFunc(tasks, func(t pystack.Task) bool { return t.Name == name })
 		}
-		at := slices.IndexFunc(tasks, func(t pystack.Task) bool { return t.Name == owner })
-		if at < 0 {
-			return fmt.Errorf("task %s: owner=%s: there is no such task", tasks[i].Name, owner)
+		if owner := p.owners[tasks[i].Name]; owner != "" {
+			if tasks[i].Waits[0].Owner = called(owner); tasks[i].Waits[0].Owner < 0 {
+				return fmt.Errorf("task %s: owner=%s: there is no such task", tasks[i].Name, owner)
+			}
 		}
-		tasks[i].Waits[0].Owner = at
+		if candidate := p.candidates[tasks[i].Name]; candidate != "" {
+			at := called(candidate)
+			if at < 0 {
+				return fmt.Errorf("task %s: candidate=%s: there is no such task", tasks[i].Name, candidate)
+			}
+			tasks[i].Waits[0].Candidates = []int{at}
+		}
 	}
 	p.answer.At = at
 	b, err := json.Marshal(p.answer)

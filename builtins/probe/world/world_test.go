@@ -163,10 +163,12 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 		"frobnicate":                           `line 1: "frobnicate" begins no line: PID, PID/TID, PID:FD, host, lock, file, python, denied, timeout, gone or ---`,
 		"python 5 3.11":                        `line 1: python 5: there is no such process yet`,
 		"100 1 S x\npython 100 task a parked":  `line 2: python PID VERSION [unproven]; or`,
-		"100 1 S x\npython 100 3.11\npython 100 task a parked \"f\"":                        `line 3: "f" is not "FUNCTION FILE:LINE SOURCE"`,
-		"100 1 S x\npython 100 3.11\npython 100 task a gone":                                `line 3: task a: state "gone": not parked, running or runnable`,
-		"100 1 S x\npython 100 3.11\npython 100 task a parked owner=b":                      `line 3: task a: owner=b, and wait= says of what`,
-		"100 1 S x\npython 100 3.11\npython 100 task a parked \"f /a:1\" wait=lock owner=b": `sample 0: process 100: task a: owner=b: there is no such task`,
+		"100 1 S x\npython 100 3.11\npython 100 task a parked \"f\"":                            `line 3: "f" is not "FUNCTION FILE:LINE SOURCE"`,
+		"100 1 S x\npython 100 3.11\npython 100 task a gone":                                    `line 3: task a: state "gone": not parked, running or runnable`,
+		"100 1 S x\npython 100 3.11\npython 100 task a parked owner=b":                          `line 3: task a: owner=b, and wait= says of what`,
+		"100 1 S x\npython 100 3.11\npython 100 task a parked candidate=b":                      `line 3: task a: candidate=b, and wait= says of what, owner= that it is known`,
+		"100 1 S x\npython 100 3.11\npython 100 task a parked \"f /a:1\" wait=send candidate=b": `sample 0: process 100: task a: candidate=b: there is no such task`,
+		"100 1 S x\npython 100 3.11\npython 100 task a parked \"f /a:1\" wait=lock owner=b":     `sample 0: process 100: task a: owner=b: there is no such task`,
 		"--- over=soon": `line 1: ---: over: time: invalid duration "soon"`,
 	} {
 		if _, err := world.Parse(text); err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -1,9 +1,10 @@
 """What a program says of itself: the truth with which a reader is compared.
 
-say(tasks) prints one line of JSON when the program has come to rest: the frames
-of each thread by its kernel id, innermost first, and of each task its path in
-the tree of tasks and its await chain, outermost first. A frame is [qualified
-name, file, line].
+say_later(tasks, waits) prints one line of JSON when the program has come to rest:
+the frames of each thread by its kernel id, innermost first, and of each task its
+path in the tree of tasks and its await chain, outermost first. A frame is
+[qualified name, file, line]. waits says of tasks by name what they wait for, and
+whether they were cancelled.
 """
 import gc
 import json
@@ -58,13 +59,13 @@ def trio_tasks(root):
     return out
 
 
-def say_later(tasks):
+def say_later(tasks, waits=None):
     """Says it from a thread of its own, which is left out of the comparison."""
 
     def speak():
         time.sleep(0.4)
         me = threading.current_thread().native_id
-        print(json.dumps({"threads": stacks(), "tasks": tasks(), "me": me}), flush=True)
+        print(json.dumps({"threads": stacks(), "tasks": tasks(), "waits": waits, "me": me}), flush=True)
         time.sleep(1000)
 
     threading.Thread(target=speak, name="truth", daemon=True).start()

@@ -1,0 +1,85 @@
+package pystack_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"runbook/builtins/probe/pystack"
+)
+
+// TestWaits compares, on every CPython of this machine, what is read of how each
+// task waits with what the program that made it wait so says.
+func TestWaits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts interpreters; -short was given")
+	}
+	found := interpreters(t)
+	if len(found) == 0 {
+		missing(t, "no CPython 3.8 or later: neither python3 nor ~/.pyenv/versions/*")
+	}
+	for _, p := range found {
+		t.Run(p.version, func(t *testing.T) {
+			t.Parallel()
+			trio, why := p.trio()
+			for target, ofTrio := range map[string]bool{"asyncio_waits": false, "trio_waits": true} {
+				t.Run(target, func(t *testing.T) {
+					if ofTrio && why != "" {
+						missing(t, "no trio for %s: %s", p.path, why)
+					}
+					truth := p.start(t, target, trio)
+					got, err := pystack.Read(t.Context(), host(t), truth.pid, pystack.Options{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if len(truth.Waits) == 0 || !got.Proof.Proved || len(got.Notes) > 0 {
+						t.Fatalf("%d tasks by its own account, proof %+v, notes %q", len(truth.Waits), got.Proof, got.Notes)
+					}
+					read := map[string]string{}
+					for i := range got.Tasks {
+						read[got.Tasks[i].Name] = waiting(got, &got.Tasks[i])
+					}
+					for name, want := range truth.Waits {
+						if says := want.Says + cancelled(want.Cancelled); read[name] != says {
+							t.Errorf("%s: %s\nwant %s", name, read[name], says)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// waiting is the state of a task, what it waits for, of which descriptor, and who
+// could end that.
+func waiting(p *pystack.Process, t *pystack.Task) string {
+	var s strings.Builder
+	s.WriteString(t.State)
+	for _, w := range t.Waits {
+		fmt.Fprintf(&s, " %s %d", w.Kind, w.FD)
+		if w.Owner >= 0 {
+			s.WriteString("; owner " + p.Tasks[w.Owner].Name)
+		}
+		var names []string
+		for _, id := range w.Candidates {
+			names = append(names, p.Tasks[id].Name)
+		}
+		if names != nil {
+			s.WriteString("; candidates " + strings.Join(names, ", "))
+		}
+		if strings.Contains(w.Detail, "the task itself") {
+			s.WriteString("; alone")
+		}
+	}
+	return s.String() + cancelled(t.Cancelled)
+}
+
+func cancelled(is *bool) string {
+	switch {
+	case is == nil:
+		return "; cancelled or not"
+	case *is:
+		return "; cancelled"
+	}
+	return ""
+}
