@@ -67,6 +67,7 @@ type Runner struct {
 
 	Match  *regexp.Regexp // only tests whose name it finds; nil = all
 	Update bool           // write what comes as what is expected, of stories
+	Named  bool           // tests are named, with their line, and none is run
 	Cover  *engine.Cover  // nil: lines are not counted
 
 	// Explain, shared by all tests, has every recipe note what its lines see; nil: none does.

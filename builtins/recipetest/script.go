@@ -76,6 +76,10 @@ func (r *Runner) script(ctx context.Context, f File) []Result {
 		if !r.wants(name) {
 			continue
 		}
+		if r.Named {
+			out = append(out, Result{File: f.Path, Name: name, Line: int(fn.Position().Line)})
+			continue
+		}
 		s := first
 		if i > 0 { // a fresh one for each: what one leaves behind another must not find
 			if s, err = r.load(ctx, f); err != nil {

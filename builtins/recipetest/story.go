@@ -52,6 +52,10 @@ func (r *Runner) story(ctx context.Context, f File) []Result {
 		if !r.wants(name) {
 			continue
 		}
+		if r.Named {
+			out = append(out, Result{File: f.Path, Name: name, Line: s.line(run.part)})
+			continue
+		}
 		began := time.Now()
 		res := r.chapter(ctx, s, run)
 		res.File, res.Name, res.Line, res.Took = f.Path, name, s.line(run.part), time.Since(began)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"time"
 
 	"runbook/builtins/recipetest"
 	"runbook/engine"
@@ -22,6 +23,7 @@ type testOrder struct {
 	Match  string          `json:"match,omitempty"`
 	Update bool            `json:"update,omitempty"`
 	Cover  bool            `json:"cover,omitempty"`
+	Named  bool            `json:"named,omitempty"` // they are not run
 }
 
 // tested is the answer.
@@ -37,7 +39,7 @@ func (t testRunners) test(ctx context.Context, o testOrder) (tested, error) {
 	r := t[o.File.Dir]
 	if r == nil {
 		r = newTestRunner(o.File.Dir)
-		r.Update = o.Update
+		r.Update, r.Named = o.Update, o.Named
 		if o.Match != "" {
 			var err error
 			if r.Match, err = regexp.Compile(o.Match); err != nil {
@@ -179,7 +181,12 @@ func (t *testRun) serve(ctx context.Context, work <-chan int, report func(int, [
 		case errors.As(err, &gone):
 			total.add(last)
 			c, last = nil, nil
-			report(i, []recipetest.Result{{File: t.files[i].Path, Name: t.files[i].Title(), Line: 1, Outcome: recipetest.Error, Message: gone.why}})
+			var each []recipetest.Result
+			var cover []engine.FileCover
+			if each, cover, failed = oneByOne(ctx, o); failed == nil {
+				total.add(cover)
+				report(i, each)
+			}
 		case err != nil:
 			failed = err
 		default:
@@ -189,6 +196,64 @@ func (t *testRun) serve(ctx context.Context, work <-chan int, report func(int, [
 	}
 	total.add(last)
 	return total.files(), failed
+}
+
+// oneByOne runs the tests of a file that killed a cell, each in a cell of its own: the
+// one that does it is named, and the others have their results. A file that kills
+// the cell before it has a test is one error.
+func oneByOne(ctx context.Context, o testOrder) ([]recipetest.Result, []engine.FileCover, error) {
+	names := o
+	names.Named, names.Cover = true, false
+	listed, err := inOwnCell(ctx, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	var results []recipetest.Result
+	cover := covered{}
+	for _, one := range listed.Results {
+		if one.Outcome != "" { // it has been said why none can be run
+			results = append(results, one)
+			continue
+		}
+		o.Match = "^" + regexp.QuoteMeta(one.Name) + "$"
+		got, err := inOwnCell(ctx, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, r := range got.Results {
+			if r.Name == o.File.Title() { // it died of this test
+				got.Results[i].Name, got.Results[i].Line = one.Name, one.Line
+			}
+		}
+		results = append(results, got.Results...)
+		cover.add(got.Cover)
+	}
+	return results, cover.files(), nil
+}
+
+// inOwnCell carries out an order in a cell that serves nothing else. That it dies
+// of it is the one result, with the name of the file.
+func inOwnCell(ctx context.Context, o testOrder) (tested, error) {
+	c, err := openCell([]root{{}})
+	if err != nil {
+		return tested{}, err
+	}
+	began := time.Now()
+	stop := context.AfterFunc(ctx, func() { _ = c.cmd.Process.Kill() })
+	defer stop()
+	got, err := c.test(o)
+	var gone *died
+	switch {
+	case errors.As(err, &gone) && ctx.Err() == nil:
+		why := gone.why
+		if why == outOfMemory {
+			why = "it used more than 256 MiB of memory"
+		}
+		return tested{Results: []recipetest.Result{{File: o.File.Path, Name: o.File.Title(), Line: 1, Outcome: recipetest.Error, Took: time.Since(began), Message: why}}}, nil
+	case !errors.As(err, &gone):
+		c.close()
+	}
+	return got, err
 }
 
 // covered adds up what several cells counted: by file and line.

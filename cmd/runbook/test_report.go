@@ -230,7 +230,10 @@ func writeTestJUnit(path string, results []recipetest.Result) error {
 		if outcome == recipetest.Updated {
 			outcome = recipetest.Passed
 		}
-		_, test, _ := strings.Cut(r.Name, "/")
+		_, test, ok := strings.Cut(r.Name, "/")
+		if !ok {
+			test = r.Name // the file as a whole
+		}
 		message := r.Message
 		if r.Detail != "" {
 			message += "\n" + r.Detail
