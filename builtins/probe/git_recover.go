@@ -15,13 +15,15 @@ import (
 // Recovery is one thing that a killed run left, and what became of it.
 type Recovery struct {
 	ID    string
-	Kind  string // JournalWorktree, JournalInPlace, LeftDirectory
-	Repo  string // "" of a LeftDirectory
+	Kind  string // JournalWorktree, JournalInPlace, LeftDirectory, LeftProcess
+	Repo  string // "" of a LeftDirectory and a LeftProcess
 	Path  string // of a throw-away work tree, or a LeftDirectory
 	Begun time.Time
 	Phase string
 	Alive bool // its owner still runs, or may: it is left alone
 	Owner Owner
+
+	Process *Process // a LeftProcess; else nil
 
 	Done     bool
 	Restored Restored
@@ -35,25 +37,32 @@ type Recovery struct {
 //
 // The error is of what could not be looked at; the list holds the rest.
 func Left(ctx context.Context, h Host, logs Journals, dirs []string) ([]Recovery, error) {
-	found, err := gather(ctx, h, logs, dirs)
-	left, done := leftDirectories(ctx, h)
+	found, done, err := everything(ctx, h, logs, dirs)
 	defer done()
 	out := []Recovery{}
-	for _, l := range append(found, left...) {
+	for _, l := range found {
 		out = append(out, l.Recovery)
 	}
 	return out, err
+}
+
+// everything finds all that was left: first the processes, which may write into
+// what comes after them. What it locks stays so until done is called.
+func everything(ctx context.Context, h Host, logs Journals, dirs []string) (found []*leftover, done func(), err error) {
+	found, err = strays(ctx, h)
+	trees, failed := gather(ctx, h, logs, dirs)
+	left, done := leftDirectories(ctx, h)
+	return slices.Concat(found, trees, left), done, errors.Join(err, failed)
 }
 
 // Recover finishes what Left lists, or of that only what the caller wants (nil:
 // all). What is healthy already stays as it is; it may be killed itself, and
 // called again.
 func Recover(ctx context.Context, h Host, logs Journals, dirs []string, only func(Recovery) bool) ([]Recovery, error) {
-	found, err := gather(ctx, h, logs, dirs)
-	left, done := leftDirectories(ctx, h)
+	found, done, err := everything(ctx, h, logs, dirs)
 	defer done()
 	out := []Recovery{}
-	for _, l := range append(found, left...) {
+	for _, l := range found {
 		if only != nil && !only(l.Recovery) {
 			continue
 		}
@@ -69,7 +78,7 @@ func Recover(ctx context.Context, h Host, logs Journals, dirs []string, only fun
 // leftover is a journal, however many files hold it.
 type leftover struct {
 	Recovery
-	log *Journal // nil = of a LeftDirectory, which has none
+	log *Journal // nil = of what has none: a LeftDirectory, a LeftProcess
 }
 
 func gather(ctx context.Context, h Host, logs Journals, dirs []string) ([]*leftover, error) {
@@ -184,8 +193,11 @@ func (g *Git) strayWorktrees() []*Journal {
 
 func (l *leftover) finish(ctx context.Context, h Host) error {
 	j := l.log
-	if l.Kind == LeftDirectory {
+	switch l.Kind {
+	case LeftDirectory:
 		return l.finishDirectory()
+	case LeftProcess:
+		return l.finishProcess(ctx, h)
 	}
 	g, err := OpenGit(ctx, h, l.Repo)
 	gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoRepository)

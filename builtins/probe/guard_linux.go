@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ import (
 // or detaches by a double fork, comes back to the nearest ancestor that asked
 // for orphans (PR_SET_CHILD_SUBREAPER). A watcher beside the program would find
 // only what is not init's child by then. Nothing but its descendants is
-// touched.
+// touched. Whoever kills the guard as well leaves strays, which Recover ends.
 //
 // The lifeline is a socket whose other end we alone have, so the kernel
 // closes it however we end.
@@ -37,10 +38,6 @@ type guard struct {
 	status syscall.WaitStatus // of the program, once program.exited is closed
 	heard  bool               // of that; false: the guard was killed, and the program with it
 }
-
-// guardEnv makes this binary a guard. A variable, not an argument, as for a
-// confined process: nobody types it.
-const guardEnv = "RUNBOOK_GUARD"
 
 // guardLine is the descriptor of the lifeline in a guard.
 const guardLine = 3
@@ -188,6 +185,7 @@ func (a actor) startGuarded(c Command) (p *program, err error) {
 	if p.cmd.Err != nil {
 		return nil, p.cmd.Err
 	}
+	p.cmd.Env = append(p.cmd.Environ(), markOf(context.Background(), a.live, c.Private))
 	order := guardOrder{Path: RawPath(p.cmd.Path), Args: rawList(p.cmd.Args), Env: rawList(p.cmd.Environ()), Dir: RawPath(c.Dir)}
 	ours, theirs, err := lifeline()
 	if err != nil {

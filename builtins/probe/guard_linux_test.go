@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -183,6 +184,67 @@ func TestRunOutlivesItsGuard(t *testing.T) {
 			t.Errorf("pid %d is still there", p.PID)
 		}
 	}
+}
+
+// When the guard is killed as well, what had detached itself is found by its
+// environment, and ended; that of a run that lives is left alone.
+func TestRecoverEndsWhatARunAndItsGuardLeft(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	h := live(t)
+	dir := filepath.Join(tmp, "runbook-run-0e")
+	marker := "PROBE_MARK=" + dir
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), "PROBE_GUARDED="+dir, marker, "TMPDIR="+tmp)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		for _, pid := range marked(marker) {
+			n, _ := strconv.Atoi(pid)
+			_ = syscall.Kill(n, syscall.SIGKILL)
+		}
+		_ = cmd.Wait()
+	}()
+	wait(t, func() bool { return len(marked(marker)) >= 5 }) // its owner, the guard, and the three that stay
+	left := func() []probe.Recovery {
+		found, err := probe.Left(context.Background(), h, probe.Journals{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(found, func(r probe.Recovery) bool { return r.Kind != probe.LeftProcess })
+	}
+	if got := left(); len(got) > 0 {
+		t.Errorf("of a run that lives: %+v", got)
+	}
+	guard := ""
+	for _, pid := range marked(marker) {
+		if env, _ := os.ReadFile("/proc/" + pid + "/environ"); strings.Contains(string(env), "RUNBOOK_GUARD=1") {
+			guard = pid
+		}
+	}
+	n, err := strconv.Atoi(guard)
+	if err != nil {
+		t.Fatalf("no guard among %v", marked(marker))
+	}
+	_ = syscall.Kill(n, syscall.SIGSTOP) // so that it ends nobody before it is killed itself
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if got := left(); len(got) > 0 {
+		t.Errorf("while their guard lives: %+v", got)
+	}
+	_ = syscall.Kill(n, syscall.SIGKILL)
+	wait(t, func() bool { return len(left()) == 2 }) // the program itself goes with its guard
+	found, err := probe.Recover(context.Background(), h, probe.Journals{}, nil, nil)
+	if err != nil || len(found) != 3 || found[0].Kind != probe.LeftProcess || found[0].Process == nil || found[2].Path != dir {
+		t.Errorf("recovered %+v, %v", found, err)
+	}
+	for _, r := range found {
+		if !r.Done || r.Err != nil || r.Owner.PID != cmd.Process.Pid && r.Process != nil {
+			t.Errorf("recovered %+v", r)
+		}
+	}
+	wait(t, func() bool { return len(marked(marker)) == 0 })
 }
 
 // What was left by a run whose guard was killed too is found by its lock, and

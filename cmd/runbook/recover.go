@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"runbook/builtins/probe"
@@ -17,11 +18,13 @@ import (
 // leftover is what a run left, as `recover` shows it. Fields are never renamed.
 type leftover struct {
 	ID        string    `json:"id"`
-	Kind      string    `json:"kind"`           // in-place, worktree, directory
-	Repo      string    `json:"repo"`           // "" of a directory
+	Kind      string    `json:"kind"`           // in-place, worktree, directory, process
+	Repo      string    `json:"repo"`           // "" of a directory or process
 	Path      string    `json:"path,omitempty"` // of a throw-away work tree, or a directory
 	Begun     time.Time `json:"begun"`
-	PID       int       `json:"pid"`
+	PID       int       `json:"pid"`               // of the run
+	Process   int       `json:"process,omitempty"` // a pid
+	Command   string    `json:"command,omitempty"` // of that
 	Host      string    `json:"host"`
 	Running   bool      `json:"running"` // its run is not over: it is left alone
 	Done      bool      `json:"done"`    // it is put back, or removed
@@ -38,7 +41,8 @@ func (d *door) recoverVerb() *cobra.Command {
 		Short: "Put back what a killed run has left changed",
 		Long: `Finishes what a run could not that was killed: a work tree that held another commit's
 content becomes what it was, byte by byte; throw-away work trees and private directories
-for temporary files go. What a running one needs is left alone.
+for temporary files go; processes that it had started are ended. What a running one needs
+is left alone.
 
 It looks at all that runs of this user have noted, and at the repositories that DIR, or
 the current directory, lie in. It may be called again, and when there is nothing to do.`,
@@ -108,7 +112,8 @@ func (d *door) remindToRecover(ctx context.Context) {
 
 // unrecovered counts the work trees that killed runs of this user left, by the
 // journals in the state directory; 0 also where these cannot be read, which
-// recover says. A private directory is in nobody's way.
+// recover says. A private directory is in nobody's way; processes are listed
+// by recover.
 func unrecovered(ctx context.Context) int {
 	if _, err := os.Stat(journalDir()); err != nil || !haveLinux {
 		return 0
@@ -118,7 +123,9 @@ func unrecovered(ctx context.Context) int {
 		return 0
 	}
 	left, _ := probe.Left(ctx, host, probe.Journals{Dir: journalDir()}, nil)
-	return len(slices.DeleteFunc(left, func(r probe.Recovery) bool { return r.Alive || r.Kind == probe.LeftDirectory }))
+	return len(slices.DeleteFunc(left, func(r probe.Recovery) bool {
+		return r.Alive || r.Kind == probe.LeftDirectory || r.Kind == probe.LeftProcess
+	}))
 }
 
 // putBackAfter finishes what a confined process has left that died, and says
@@ -147,6 +154,9 @@ func leftoverOf(r probe.Recovery) leftover {
 	for _, path := range r.Restored.Meanwhile {
 		l.Meanwhile = append(l.Meanwhile, probe.Clean([]byte(path)))
 	}
+	if p := r.Process; p != nil {
+		l.Process, l.Command = p.PID, strings.Join(p.Args, " ")
+	}
 	if r.Err != nil {
 		l.Error = probe.Clean([]byte(r.Err.Error()))
 	}
@@ -161,6 +171,9 @@ func (l leftover) text(list bool) string {
 	if l.Kind == probe.LeftDirectory {
 		what = "the directory " + l.Path
 	}
+	if l.Kind == probe.LeftProcess {
+		what = fmt.Sprintf("pid %d, %s", l.Process, ansi.Truncate(l.Command, 100, "…"))
+	}
 	since := "begun " + l.Begun.Local().Format("2006-01-02 15:04:05")
 	switch {
 	case l.Running && l.Host != hostname():
@@ -169,12 +182,16 @@ func (l leftover) text(list bool) string {
 		return fmt.Sprintf("left alone: %s, %s by pid %d, which is running", what, since, l.PID)
 	case list && l.Kind == probe.JournalWorktree:
 		return fmt.Sprintf("to be removed: %s, %s by pid %d, which is gone", what, since, l.PID)
+	case list && l.Kind == probe.LeftProcess:
+		return fmt.Sprintf("to be ended: %s, %s, of a run by pid %d, which is gone", what, since, l.PID)
 	case list && l.Kind == probe.LeftDirectory:
 		return fmt.Sprintf("to be removed: %s, %s by a run that is gone", what, since)
 	case list:
 		return fmt.Sprintf("to be put back: %s, %s by pid %d, which is gone", what, since, l.PID)
 	case l.Error != "":
 		return fmt.Sprintf("FAILED: %s: %s", what, l.Error)
+	case l.Kind == probe.LeftProcess:
+		return "ended: " + what
 	case l.Kind != probe.JournalInPlace:
 		return "removed: " + what
 	}
