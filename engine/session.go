@@ -137,7 +137,9 @@ func (in *Typed) Run(ctx context.Context, each func(starlark.Value)) error {
 		}
 		if value != nil {
 			each(value)
-			in.session.names["_"] = value
+			if value != starlark.None { // print(…) is no value that anybody wants again
+				in.session.names["_"] = value
+			}
 		}
 	}
 	return nil
@@ -190,6 +192,9 @@ func (s *Session) failed(step *stepRun, err error) error {
 		return context.Cause(step.parent)
 	}
 	script := scriptError(err, s.run.recipe.sources)
+	if step.budget.Load() {
+		script.Msg = fmt.Sprintf("used more than %s computation steps", grouped(int64(s.run.engine.MaxSteps)))
+	}
 	script.Frames = slices.DeleteFunc(script.Frames, func(frame string) bool { return strings.HasPrefix(frame, "  in <toplevel> ") })
 	var blind Unknownable
 	if errors.As(err, &blind) && script.Hint == "" {

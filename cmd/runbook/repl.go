@@ -71,6 +71,7 @@ func (d *door) repl(cmd *cobra.Command, args []string) error {
 		return d.replApart(args)
 	}
 	defer leave()
+	d.err = os.Stderr // another one now
 	t := &desk{bench: newBench(d.roots()), names: starlark.StringDict{}}
 	r := &request{params: map[string][]string{}}
 	ours := r.replSet(&d.conf)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
@@ -17,10 +18,12 @@ import (
 
 // apartEnv tells the process that it is the session, and apartMark is the
 // descriptor on which it says that it ended by itself: the runtime's own end,
-// when there is no memory, has the exit code of a usage error.
+// when there is no memory, has the exit code of a usage error. apartErr is the
+// stderr of people: what the runtime says at its end are pages, and go to us.
 const (
 	apartEnv  = "RUNBOOK_REPL"
 	apartMark = 3
+	apartErr  = 4
 )
 
 // apart reports whether this process is the session, and confines it. leave says
@@ -35,6 +38,8 @@ func apart() (is bool, leave func(), err error) {
 	}
 	mark := os.NewFile(apartMark, "mark")
 	closeOnExec(apartMark)
+	os.Stderr = os.NewFile(apartErr, "/dev/stderr")
+	closeOnExec(apartErr)
 	return true, func() { _, _ = mark.Write([]byte{'.'}); mark.Close() }, limitMemory(memoryLimit)
 }
 
@@ -55,7 +60,8 @@ func (d *door) replApart(args []string) error {
 	for name, value := range confinedOnly {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = d.in, d.out, d.err, []*os.File{write}
+	last := &head{max: 16 << 10}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = d.in, d.out, last, []*os.File{write, os.Stderr}
 	before, _ := term.GetState(int(d.in.Fd())) // nil: no terminal
 
 	// Ctrl-C reaches the session by itself, and is its business.
@@ -90,9 +96,11 @@ func (d *door) replApart(args []string) error {
 	if before != nil {
 		_ = term.Restore(int(d.in.Fd()), before)
 	}
-	why := fmt.Sprintf("the session died (%v)", exit)
-	if code == 2 {
-		why += ", of a value that needs more than 256 MiB, most likely"
+	why := causeOfDeath(last.text(), exit)
+	if why == outOfMemory {
+		why = "the session died: a value needed more than 256 MiB of memory, and its names are gone"
+	} else {
+		why = "the session died: " + strings.TrimPrefix(why, "the confined process died: ")
 	}
 	if done := putBackAfter(cmd.Process.Pid); done != "" {
 		why += "; " + done

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -13,7 +14,8 @@ import (
 )
 
 var (
-	lastWord  = lazyregexp.New(`[A-Za-z_][A-Za-z0-9_.]*$`)
+	lastWord  = lazyregexp.New(`[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]*|\[(?:-?[0-9]+|"[^"\\]*")\])*$`)
+	pathPart  = lazyregexp.New(`^(?:\.?([A-Za-z_][A-Za-z0-9_]*)|\[(-?[0-9]+)\]|\["([^"\\]*)"\])`)
 	lastLoad  = lazyregexp.New(`\bload\(\s*"([^"]*)$`)
 	keywords  = []string{"and", "break", "continue", "def", "elif", "else", "for", "if", "in", "lambda", "load", "not", "or", "pass", "return"}
 	callBegun = lazyregexp.New(`([A-Za-z_][A-Za-z0-9_.]*)\($`)
@@ -48,19 +50,51 @@ func startingWith(prefix string, offers []string) []string {
 	return slices.Compact(out)
 }
 
-// value is what a dotted name stands for; nil for what is not there.
+// value is what a path like trees[0].root stands for; nil for what is not there.
 func (p *prompt) value(path string) starlark.Value {
-	first, rest, more := strings.Cut(path, ".")
-	v := p.session.Names()[first]
-	for more && v != nil {
-		with, ok := v.(starlark.HasAttrs)
-		if !ok {
+	v := starlark.Value(nil)
+	for first := true; path != ""; first = false {
+		m := pathPart().FindStringSubmatch(path)
+		if m == nil {
 			return nil
 		}
-		first, rest, more = strings.Cut(rest, ".")
-		v, _ = with.Attr(first)
+		path = path[len(m[0]):]
+		if first {
+			v = p.session.Names()[m[1]]
+		} else {
+			v = partOf(v, m)
+		}
+		if v == nil {
+			return nil
+		}
 	}
 	return v
+}
+
+// partOf is the field, the element or the value of a key of v that a match of
+// pathPart names; nil for none.
+func partOf(v starlark.Value, m []string) starlark.Value {
+	switch with, isIndexed := v.(starlark.Indexable); {
+	case m[1] != "":
+		if with, ok := v.(starlark.HasAttrs); ok {
+			v, _ := with.Attr(m[1])
+			return v
+		}
+	case m[2] != "" && isIndexed:
+		i, err := strconv.Atoi(m[2])
+		if i < 0 {
+			i += with.Len()
+		}
+		if err == nil && 0 <= i && i < with.Len() {
+			return with.Index(i)
+		}
+	case m[2] == "":
+		if with, ok := v.(starlark.Mapping); ok {
+			v, _, _ := with.Get(starlark.String(m[3]))
+			return v
+		}
+	}
+	return nil
 }
 
 func (p *prompt) fields(path string) []string {

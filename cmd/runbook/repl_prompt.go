@@ -148,6 +148,7 @@ func (p *prompt) converse(host, from string) error {
 			p.help(topic)
 			continue
 		}
+		first = strings.TrimLeft(first, " ") // which only says that it is not remembered
 		next := func() (string, error) {
 			if text := first; text != "" {
 				first = ""
