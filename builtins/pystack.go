@@ -268,6 +268,12 @@ var taskKind = &kind[*taskFact]{
 		}},
 		{name: "shielded", typ: "bool", doc: "a shield between that scope and the task keeps it from being told", get: func(t *taskFact) starlark.Value { return truth(t.Shielded) }},
 		{name: "deaf", typ: "bool", doc: "what it waits for cannot be cancelled", get: func(t *taskFact) starlark.Value { return truth(t.Deaf) }},
+		{name: "deadline", typ: "float or None", doc: "seconds until a scope around it is cancelled, negative where it should have been; None where none is, or nothing tells", get: func(t *taskFact) starlark.Value {
+			if t.Deadline == nil {
+				return starlark.None
+			}
+			return starlark.Float(*t.Deadline)
+		}},
 		{name: "schedules", typ: "int or None", doc: "how often it ran so far, as trio counts", get: func(t *taskFact) starlark.Value {
 			if t.Schedules < 0 {
 				return starlark.None

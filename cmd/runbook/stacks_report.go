@@ -70,13 +70,14 @@ type stacksTask struct {
 	Name      string        `json:"name"`
 	Parent    *int          `json:"parent"` // null: none
 	State     string        `json:"state"`
-	TID       int           `json:"tid,omitempty"` // of the thread that runs it, or whose loop it belongs to
-	Cancelled *bool         `json:"cancelled"`     // it was, or a scope around it; null: nothing tells
-	Shielded  bool          `json:"shielded"`      // and a shield keeps that from it
-	Deaf      bool          `json:"deaf"`          // what it waits for cannot be cancelled
-	Schedules *int64        `json:"schedules"`     // how often it ran; null: nobody counts
-	Frames    []stacksFrame `json:"frames"`        // outermost first: the last is where it is
-	Cut       bool          `json:"cut,omitempty"` // there are more, further in, which were not read
+	TID       int           `json:"tid,omitempty"`        // of the thread that runs it, or whose loop it belongs to
+	Cancelled *bool         `json:"cancelled"`            // it was, or a scope around it; null: nothing tells
+	Shielded  bool          `json:"shielded"`             // and a shield keeps that from it
+	Deaf      bool          `json:"deaf"`                 // what it waits for cannot be cancelled
+	Deadline  *float64      `json:"deadline_s,omitempty"` // seconds until a scope around it is cancelled; negative: it should have been
+	Schedules *int64        `json:"schedules"`            // how often it ran; null: nobody counts
+	Frames    []stacksFrame `json:"frames"`               // outermost first: the last is where it is
+	Cut       bool          `json:"cut,omitempty"`        // there are more, further in, which were not read
 	Waits     []stacksWait  `json:"waits"`
 }
 
@@ -144,7 +145,7 @@ func newStacksProcess(r *probe.Reading, a *pystack.Answer, err error, ends *ends
 }
 
 func newStacksTask(a *pystack.Answer, t *pystack.Task, ids map[int]bool, r *probe.Reading, ends *ends) stacksTask {
-	out := stacksTask{ID: t.ID, Library: t.Library, Name: t.Name, State: t.State, TID: t.TID, Cancelled: t.Cancelled, Shielded: t.Shielded, Deaf: t.Deaf,
+	out := stacksTask{ID: t.ID, Library: t.Library, Name: t.Name, State: t.State, TID: t.TID, Cancelled: t.Cancelled, Shielded: t.Shielded, Deaf: t.Deaf, Deadline: t.Deadline,
 		Frames: framesIn(a, t.Chain), Cut: t.Cut, Waits: []stacksWait{}}
 	if t.Schedules >= 0 {
 		out.Schedules = &t.Schedules

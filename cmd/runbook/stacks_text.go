@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"regexp"
 	"strings"
@@ -378,6 +379,9 @@ func (t *taskTree) doing(x *stacksTask) string {
 	case text == "":
 		text = "parked"
 	}
+	if x.Deadline != nil && x.State == "parked" {
+		text = strings.Replace(text, waitWords["forever"], "sleeps until cancelled", 1) + "; " + deadline(*x.Deadline)
+	}
 	cancelled := x.Cancelled != nil && *x.Cancelled
 	switch {
 	case x.Shielded:
@@ -403,6 +407,23 @@ func (t *taskTree) circle(x *stacksTask) int {
 		}
 	}
 	return 0
+}
+
+// deadline says when a scope around a task is cancelled, as coarsely as lets tasks
+// that began together stand in one line.
+func deadline(seconds float64) string {
+	n := math.Abs(seconds)
+	said := fmt.Sprintf("%.0f s", n)
+	switch {
+	case n >= 2*3600:
+		said = fmt.Sprintf("%.0f h", n/3600)
+	case n >= 120:
+		said = fmt.Sprintf("%.0f min", n/60)
+	}
+	if seconds < 0 {
+		return "its deadline passed " + said + " ago"
+	}
+	return "its deadline is in " + said
 }
 
 // waitWords say what a kind of wait is.

@@ -16,12 +16,13 @@ import (
 
 // place is where a process keeps its Python.
 type place struct {
-	Runtime uint64 // address of _PyRuntime
-	Secret  uint64 `json:",omitempty"` // of _Py_HashSecret; 0 unknown
-	Asyncio uint64 // of .AsyncioDebug; 0 none
-	Version uint32 // PY_VERSION_HEX>>16
-	File    string // the image
-	Arch    string // as GOARCH says
+	Runtime uint64  // address of _PyRuntime
+	Secret  uint64  `json:",omitempty"` // of _Py_HashSecret; 0 unknown
+	Asyncio uint64  // of .AsyncioDebug; 0 none
+	Version uint32  // PY_VERSION_HEX>>16
+	File    string  // the image
+	Arch    string  // as GOARCH says
+	Now     float64 `json:",omitempty"` // by the monotonic clock that the process sees, when it was read; 0 unknown
 }
 
 // minor is 11 of 3.11.

@@ -77,6 +77,10 @@ type Task struct {
 	Shielded  bool  `json:"shielded"`
 	Deaf      bool  `json:"deaf"`
 
+	// Deadline is how many seconds later a scope around a parked task of trio is to be
+	// cancelled, negative: it should have been; nil: none is, or not known.
+	Deadline *float64 `json:"deadline_s,omitempty"`
+
 	Schedules int64 `json:"schedules"`       // how often trio has run it; -1 unknown
 	Ran       int64 `json:"ran"`             // how often during Options.Settle; -1 unknown
 	Moved     bool  `json:"moved,omitempty"` // as of a Thread

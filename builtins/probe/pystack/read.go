@@ -150,6 +150,9 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 	if l.version != 0 {
 		at.Version = l.version
 	}
+	theirs, _ := l.host.Readlink(ctx, strconv.Itoa(l.pid)+"/ns/time")
+	ours, _ := l.host.Readlink(ctx, "self/ns/time")
+	sameTime := theirs == ours // "": kernels before 5.6 have one time
 	var w *walk
 	var tids kernelThreads
 	var proof Proof
@@ -167,6 +170,9 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 			return nil, err
 		}
 		m := l.fresh()
+		if at.Now = 0; sameTime {
+			at.Now = monotonic()
+		}
 		this, walkErr := walkThrough(m, at, called)
 		after, _, err := readMarks(ctx, l.host, l.pid)
 		if err != nil {

@@ -133,6 +133,9 @@ func (w *trioWalk) task(obj uint64) *task {
 			} else {
 				w.trioExit(t)
 			}
+			if t.Cancelled != nil && !*t.Cancelled {
+				t.Deadline = w.deadline(t)
+			}
 		}
 	}))
 	t.to = len(w.watched)

@@ -71,6 +71,13 @@ func waiting(p *pystack.Process, t *pystack.Task) string {
 			s.WriteString("; alone")
 		}
 	}
+	if d := t.Deadline; d != nil && *d > 9000 && *d < 9999 {
+		s.WriteString("; deadline ahead")
+	} else if d != nil && *d < 0 && *d > -60 {
+		s.WriteString("; deadline passed")
+	} else if d != nil {
+		fmt.Fprintf(&s, "; deadline %v", *d)
+	}
 	return s.String() + cancelled(t.Cancelled)
 }
 

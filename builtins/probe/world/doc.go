@@ -67,7 +67,7 @@
 // as pystack gives them; SOURCE may be missing. Options of a task:
 //
 //	wait=lock      owner=TASK     fd=8            pid=9        detail="…"
-//	parent=TASK    nursery=0      schedules=7     candidate=TASK
+//	parent=TASK    nursery=0      schedules=7     candidate=TASK deadline=9
 //	cancelled      shielded       deaf            library=asyncio            tid=N
 //
 // # The rest

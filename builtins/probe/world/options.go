@@ -72,6 +72,14 @@ func count(to *int64) func(string) error {
 	return func(s string) (err error) { *to, err = strconv.ParseInt(s, 10, 64); return err }
 }
 
+func real(to **float64) func(string) error {
+	return func(s string) error {
+		x, err := strconv.ParseFloat(s, 64)
+		*to = &x
+		return err
+	}
+}
+
 func big(to *uint64) func(string) error {
 	return func(s string) (err error) { *to, err = strconv.ParseUint(s, 10, 64); return err }
 }

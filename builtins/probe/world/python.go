@@ -85,7 +85,7 @@ func (p *python) task(pid int, rest []string) error {
 	if err == nil {
 		err = o.read(map[string]func(string) error{
 			"library": text(&t.Library), "tid": number(&t.TID), "wait": text(&wait.Kind), "fd": number(&wait.FD), "pid": number(&wait.PID), "owner": text(&owner), "candidate": text(&candidate),
-			"detail": text(&wait.Detail), "parent": text(&parent), "nursery": number(&t.Nursery), "schedules": count(&t.Schedules), "cancelled": flag(t.Cancelled), "shielded": flag(&t.Shielded), "deaf": flag(&t.Deaf),
+			"detail": text(&wait.Detail), "parent": text(&parent), "deadline": real(&t.Deadline), "nursery": number(&t.Nursery), "schedules": count(&t.Schedules), "cancelled": flag(t.Cancelled), "shielded": flag(&t.Shielded), "deaf": flag(&t.Deaf),
 		})
 	}
 	if wait.Kind != "" {

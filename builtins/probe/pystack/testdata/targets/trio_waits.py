@@ -1,4 +1,6 @@
 """trio tasks at memory channels: who has the other end, as far as that can be known."""
+import time
+
 import trio
 
 import truth
@@ -51,6 +53,18 @@ async def receives_of(context):
     await context.receiving.receive()
 
 
+async def under(seconds):
+    with trio.move_on_after(seconds):
+        with trio.CancelScope():
+            await trio.sleep_forever()
+
+
+async def shields():
+    with trio.move_on_after(9999):
+        with trio.CancelScope(shield=True):
+            await trio.sleep_forever()
+
+
 async def main():
     async with trio.open_nursery() as nursery:
 
@@ -96,8 +110,13 @@ async def main():
         start("both", "parked receive -1; alone", receives_of, Context())
         del sending, receiving, shared, contexts
 
+        start("under a deadline", f"{forever}; deadline ahead", under, 9999)
+        start("past its deadline", f"{forever}; deadline passed", under, 0.3)
+        start("behind a shield", forever, shields)
+
+        await trio.sleep(0.1)
         truth.say_later(lambda: [], waits)
-        await trio.sleep_forever()
+        time.sleep(1000)  # so that nobody hears of the deadline
 
 
 trio.run(main)

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package pystack
+
+func monotonic() float64 { return 0 }
