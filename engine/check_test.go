@@ -12,7 +12,7 @@ func TestCheck(t *testing.T) {
 	for _, c := range []struct{ name, source, want string }{
 		{"a good file", small, ""},
 		{"one that others load", "def helper(x):\n    return x\n", ""},
-		{"all that is wrong", "def a(:\n", "1:8: error: got ':', want ')'"},
+		{"all that is wrong", "def a(:\n", "1:7: error: got ':', want ')'"},
 		{"two names", "def a():\n    return foo + pss()\nrecipe(steps = [a])\n", "2:12: error: undefined: foo\n2:18: error: undefined: pss (did you mean ps?)"},
 		{"an input that nobody makes", "\"\"\"# T\"\"\"\ndef a(tree):\n    \"\"\"A\"\"\"\nrecipe(summary = 's', steps = [a], params = {'trees': param.list('T')})\n",
 			"2:7: error: step a: needs tree, which is no parameter and no earlier step (did you mean trees?)"},

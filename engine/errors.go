@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
+	"runbook/engine/misread"
 	"runbook/lazyregexp"
 )
 
@@ -103,24 +105,15 @@ func loadErrors(err error, sources map[string]string, names []string) LoadErrors
 		}
 		return out
 	case errors.As(err, &parse):
-		return LoadErrors{newLoadError("syntax", atLineEnd(parse, sources), parse.Msg, sources, names)}
+		said := misread.Explain(parse, sources[parse.Pos.Filename()])
+		wrong := newLoadError("syntax", said.Pos, said.Msg, sources, names)
+		wrong.Hint = cmp.Or(said.Hint, wrong.Hint)
+		return LoadErrors{wrong}
 	case errors.As(err, &eval):
 		return LoadErrors{newLoadError(ruleOfCall(eval), innermost(eval.CallStack).Pos, sayWho(eval), sources, names)}
 	default:
 		return LoadErrors{{Pos: "", Msg: oneLine(err.Error())}}
 	}
-}
-
-// atLineEnd is where a parser's error is for a person: Starlark says that a line
-// ends too early at the beginning of the next one.
-func atLineEnd(e syntax.Error, sources map[string]string) syntax.Position {
-	pos := e.Pos
-	if pos.Col == 1 && pos.Line > 1 && strings.HasPrefix(e.Msg, "got newline") {
-		if line, ok := nthLine(sources[pos.Filename()], int(pos.Line)-1); ok {
-			pos.Line, pos.Col = pos.Line-1, int32(len([]rune(line)))+1
-		}
-	}
-	return pos
 }
 
 // ruleOfCall is the rule that an error of a top level broke, by the word that
@@ -142,7 +135,8 @@ func ruleOfCall(e *starlark.EvalError) string {
 func newLoadError(rule string, pos syntax.Position, msg string, sources map[string]string, names []string) *LoadError {
 	msg, hint := splitHint(oneLine(msg))
 	if name, ok := strings.CutPrefix(msg, "undefined: "); ok && hint == "" {
-		if n := Nearest(name, names); n != "" {
+		hint = misread.Names[name]
+		if n := Nearest(name, names); n != "" && hint == "" {
 			hint = "did you mean " + n + "?"
 		}
 	}

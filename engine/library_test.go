@@ -114,12 +114,12 @@ func TestAModuleIsRunOnceAndItsErrorHasTheWayThere(t *testing.T) {
 		"lib/b.star": "def f(:\n  pass\n",
 	})
 	_, err := lib.Find(context.Background(), "a")
-	want := "lib/b.star:1:8: got ':', want ')'\n  1 | def f(:\n    |        ^\n  loaded at a.star:1:1"
+	want := "lib/b.star:1:7: got ':', want ')'\n  1 | def f(:\n    |       ^\n  loaded at a.star:1:1"
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}
 	var one *LoadError
-	if !errors.As(err, &one) || one.Pos != "lib/b.star:1:8" {
+	if !errors.As(err, &one) || one.Pos != "lib/b.star:1:7" {
 		t.Errorf("errors.As: %+v", one)
 	}
 }

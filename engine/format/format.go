@@ -13,15 +13,23 @@ import (
 
 	"github.com/bazelbuild/buildtools/build"
 	"go.starlark.net/syntax"
+
+	"runbook/engine/misread"
 )
 
 // Error is why a file was left alone.
 type Error struct {
-	Pos string // "mine.star:3:7"; the file alone when no line is to blame
-	Msg string
+	Pos  string // "mine.star:3:7"; the file alone when no line is to blame
+	Msg  string
+	Hint string // what to write instead; "" when nobody can know
 }
 
-func (e *Error) Error() string { return e.Pos + ": " + e.Msg }
+func (e *Error) Error() string {
+	if e.Hint != "" {
+		return e.Pos + ": " + e.Msg + "\nhint: " + e.Hint
+	}
+	return e.Pos + ": " + e.Msg
+}
 
 const (
 	mostRounds = 4    // until the layout no longer changes; two do, nearly always
@@ -40,7 +48,7 @@ func Source(name string, source []byte) ([]byte, error) {
 		return nil, err
 	}
 	if pos, deep := nested(before); deep {
-		return nil, &Error{pos, fmt.Sprintf("more than %d expressions within each other", mostNested)}
+		return nil, &Error{Pos: pos, Msg: fmt.Sprintf("more than %d expressions within each other", mostNested)}
 	}
 	out := text
 	for range mostRounds {
@@ -56,7 +64,7 @@ func Source(name string, source []byte) ([]byte, error) {
 		}
 		out = next
 	}
-	return nil, &Error{name, "left as it is: the layout does not settle"}
+	return nil, &Error{Pos: name, Msg: "left as it is: the layout does not settle"}
 }
 
 // whole is a text with one kind of line ends, also at its end.
@@ -75,9 +83,10 @@ func parse(name, text string) (*syntax.File, error) {
 	var wrong syntax.Error
 	switch {
 	case errors.As(err, &wrong):
-		return nil, &Error{wrong.Pos.String(), wrong.Msg}
+		said := misread.Explain(wrong, text)
+		return nil, &Error{Pos: said.Pos.String(), Msg: said.Msg, Hint: said.Hint}
 	case err != nil:
-		return nil, &Error{name, err.Error()}
+		return nil, &Error{Pos: name, Msg: err.Error()}
 	}
 	return f, nil
 }
@@ -86,16 +95,16 @@ func parse(name, text string) (*syntax.File, error) {
 func layOut(name, text string) (out string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			out, err = "", &Error{name, fmt.Sprintf("the formatter broke off: %v", p)}
+			out, err = "", &Error{Pos: name, Msg: fmt.Sprintf("the formatter broke off: %v", p)}
 		}
 	}()
 	tree, err := build.ParseDefault(name, []byte(text))
 	if err != nil {
 		var wrong build.ParseError
 		if errors.As(err, &wrong) {
-			return "", &Error{fmt.Sprintf("%s:%d:%d", name, wrong.Pos.Line, wrong.Pos.LineRune), "it is Starlark, but the formatter cannot read it: " + wrong.Message}
+			return "", &Error{Pos: fmt.Sprintf("%s:%d:%d", name, wrong.Pos.Line, wrong.Pos.LineRune), Msg: "it is Starlark, but the formatter cannot read it: " + wrong.Message}
 		}
-		return "", &Error{name, err.Error()}
+		return "", &Error{Pos: name, Msg: err.Error()}
 	}
 	back := hideTexts(tree, text)
 	return back.Replace(string(build.Format(tree))), nil

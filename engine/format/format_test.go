@@ -36,7 +36,7 @@ func TestSource(t *testing.T) {
 
 func TestWhatIsBrokenIsLeftAlone(t *testing.T) {
 	for _, c := range []struct{ name, source, want string }{
-		{"no Starlark", "def f(:\n", "x.star:1:8: got ':', want ')'"},
+		{"no Starlark", "def f(:\n", "x.star:1:7: got ':', want ')'"},
 		{"open text", "x = 1\ny = '''a\n", "x.star:2:5: unexpected EOF in string"},
 		{"what the formatter cannot read", "x = b'ab'\n", "x.star:1:10: it is Starlark, but the formatter cannot read it: syntax error near 'ab'"},
 		{"too deep", "x = " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "x.star:1:82: excessive nesting"},

@@ -16,13 +16,13 @@ func same(name string, before *syntax.File, was, text string) error {
 		return fmt.Errorf("the formatter made what is no Starlark of it: %w", err)
 	}
 	if meaning(before) != meaning(after) {
-		return &Error{name, "left as it is: laid out, it would not mean the same"}
+		return &Error{Pos: name, Msg: "left as it is: laid out, it would not mean the same"}
 	}
 	if !slices.Equal(comments(was), comments(text)) {
-		return &Error{name, "left as it is: laid out, it would not keep its comments"}
+		return &Error{Pos: name, Msg: "left as it is: laid out, it would not keep its comments"}
 	}
 	if guidance(before) != guidance(after) {
-		return &Error{name, "left as it is: laid out, it would not keep its texts"}
+		return &Error{Pos: name, Msg: "left as it is: laid out, it would not keep its texts"}
 	}
 	return nil
 }
