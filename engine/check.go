@@ -127,6 +127,8 @@ func (c *Checker) Check(ctx context.Context, file string) []Problem {
 	}
 	k.calls()
 	k.dangers()
+	k.recursion()
+	k.frozen()
 	k.dead()
 	if m.declared != nil {
 		k.docs()

@@ -16,8 +16,10 @@ func (k *checking) dangers() {
 			k.wideCall(n)
 			k.endless(n)
 			k.comparedByMethod(n)
+			k.verdict(n)
 		case *syntax.BinaryExpr:
 			k.compared(n)
+			k.operation(n)
 		}
 		return true
 	})
@@ -49,7 +51,8 @@ func (k *checking) wideCall(e *syntax.CallExpr) {
 	if s == nil {
 		return
 	}
-	for p, value := range k.argumentsOf(e, s) {
+	args := k.argumentsOf(e, s)
+	for p, value := range args {
 		start, _ := value.Span()
 		pattern, literal := literalString(value)
 		switch {
@@ -58,7 +61,10 @@ func (k *checking) wideCall(e *syntax.CallExpr) {
 				k.say("match-everything", position(start), "take the trees in which a fault was found", "pkill gets every process of the machine")
 			}
 		case s.name == "regexp" && p == "pattern", strings.Contains(typeOf(s, p), "regexp"):
-			if matchesAll(pattern) {
+			_, otherwise := args["default"]
+			if _, err := NewRegexp(pattern); err != nil && !otherwise {
+				k.say("argument", position(start), "a sign that stands for itself needs a backslash: r\"\\(\"", "%s: %v", s.name, err)
+			} else if matchesAll(pattern) {
 				k.say("match-everything", position(start), "say what is meant; leave it out, or give None, to pick all on purpose", "%s: the pattern %q matches everything", s.name, pattern)
 			}
 		}

@@ -21,6 +21,8 @@ type page struct {
 	results  map[*syntax.DefStmt]shape       // of functions, once asked for
 	busy     map[syntax.Node]bool            // being asked for: who asks again gets "unknown"
 	params   map[*syntax.Ident]func() shape  // of steps: what the engine puts there
+	given    map[*syntax.Ident]bool          // variables that get a value in another way than by +=
+	sites    []callSite                      // see callSites; nil: not asked for yet
 }
 
 // loaded is a name of another file.
@@ -44,6 +46,7 @@ func (c *Checker) page(m *module) *page {
 		module: m, fields: map[string]bool{}, defs: map[string]*syntax.DefStmt{}, code: map[syntax.Position]syntax.Node{}, loads: map[*syntax.Ident]loaded{},
 		origins: map[*syntax.Ident][]origin{}, grown: map[*syntax.Ident][]origin{}, lent: map[*syntax.Ident]bool{}, shapes: map[*syntax.Ident]shape{},
 		results: map[*syntax.DefStmt]shape{}, busy: map[syntax.Node]bool{}, params: map[*syntax.Ident]func() shape{},
+		given: map[*syntax.Ident]bool{},
 	}
 	c.pages[m] = p
 	for _, stmt := range m.syntax.Stmts {
@@ -96,6 +99,7 @@ func (p *page) index(n syntax.Node) {
 	switch n := n.(type) {
 	case *syntax.DefStmt:
 		p.code[n.Def] = n
+		p.given[firstOf(n.Name)] = true
 		p.origins[firstOf(n.Name)] = append(p.origins[firstOf(n.Name)], origin{}) // see Checker.shapeOfName
 		p.takeParams(n.Params)
 	case *syntax.LambdaExpr:
@@ -106,7 +110,11 @@ func (p *page) index(n syntax.Node) {
 			p.assign(n.LHS, origin{from: n.RHS})
 			return
 		}
-		p.assign(n.LHS, origin{})
+		if id, ok := unparen(n.LHS).(*syntax.Ident); ok { // not assign: it has no value by this
+			p.origins[firstOf(id)] = append(p.origins[firstOf(id)], origin{})
+		} else {
+			p.assign(n.LHS, origin{})
+		}
 		p.grow(n.LHS, origin{})
 	case *syntax.ForStmt:
 		p.assign(n.Vars, origin{from: n.X, each: true})
@@ -155,15 +163,11 @@ func (p *page) takeParams(params []syntax.Expr) {
 	for _, param := range params {
 		switch param := param.(type) {
 		case *syntax.Ident:
-			p.origins[firstOf(param)] = append(p.origins[firstOf(param)], origin{})
-		case *syntax.BinaryExpr:
-			if id, ok := param.X.(*syntax.Ident); ok {
-				p.origins[firstOf(id)] = append(p.origins[firstOf(id)], origin{})
-			}
-		case *syntax.UnaryExpr:
-			if id, ok := param.X.(*syntax.Ident); ok {
-				p.origins[firstOf(id)] = append(p.origins[firstOf(id)], origin{})
-			}
+			p.assign(param, origin{})
+		case *syntax.BinaryExpr: // with a default
+			p.assign(param.X, origin{})
+		case *syntax.UnaryExpr: // *args
+			p.assign(param.X, origin{})
 		}
 	}
 }
@@ -171,6 +175,7 @@ func (p *page) takeParams(params []syntax.Expr) {
 func (p *page) assign(to syntax.Expr, from origin) {
 	switch to := unparen(to).(type) {
 	case *syntax.Ident:
+		p.given[firstOf(to)] = true
 		p.origins[firstOf(to)] = append(p.origins[firstOf(to)], from)
 	case *syntax.TupleExpr:
 		p.assignAll(to.List, from)
