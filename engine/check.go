@@ -280,7 +280,11 @@ func (k *checking) effects() {
 			if more := len(at[p]) - 1; more > 0 {
 				what, verb = fmt.Sprintf("%s and %s", what, plural(int64(more), "other", "")), "need"
 			}
-			k.say("effect", p.here, fmt.Sprintf("step(%s, needs = [%q])", s.Name, p.effect), "step %s calls %s, which %s the effect %s", s.Name, what, verb, p.effect)
+			does := "calls"
+			if r.value {
+				does = "gets hold of" // and nobody can tell from the text whether it calls it
+			}
+			k.say("effect", p.here, fmt.Sprintf("step(%s, needs = [%q])", s.Name, p.effect), "step %s %s %s, which %s the effect %s", s.Name, does, what, verb, p.effect)
 		}
 		for _, e := range s.Needs {
 			if !needed[e] {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	startime "go.starlark.net/lib/time"
@@ -15,6 +16,7 @@ type declaration struct {
 	summary string
 	tags    []string
 	params  []Param
+	refused []string // names under which steps expect a parameter that is refused
 	steps   []Step
 	pos     string
 }
@@ -94,19 +96,27 @@ func (d *declaration) takeParams(params *starlark.Dict, say sayFunc) {
 		v, ok := item[1].(*paramValue)
 		if !ok {
 			say("param", "", "", "param %s: got %s, want param.string(…), param.duration(…) or another param", oneLine(name), item[1].Type())
+			d.refused = append(d.refused, name)
 			continue
 		}
 		p := v.Param
 		p.Name = name
 		switch {
 		case !isParamName(name):
-			say("param", p.Pos, "", "param %q: a name has letters a-z, digits and _, and begins with a letter", name)
+			hint := ""
+			if meant := strings.ReplaceAll(strings.ToLower(name), "-", "_"); isParamName(meant) {
+				hint = fmt.Sprintf("%q: its flag is --%s", meant, Param{Name: meant}.Flag())
+				d.refused = append(d.refused, meant)
+			}
+			say("param", p.Pos, hint, "param %q: a name has letters a-z, digits and _, and begins with a letter", name)
 			continue
 		case isReserved(p.Flag()):
 			say("param", p.Pos, "", "param %s: --%s is a flag of runbook itself", name, p.Flag())
+			d.refused = append(d.refused, name)
 			continue
 		case slices.ContainsFunc(d.params, func(o Param) bool { return o.Flag() == p.Flag() }):
 			say("param", p.Pos, "", "param %s: --%s is taken already", name, p.Flag())
+			d.refused = append(d.refused, name)
 			continue
 		}
 		if p.Kind == KindRest {
@@ -156,7 +166,7 @@ func (d *declaration) takeSteps(steps *starlark.List, say sayFunc) {
 			continue
 		}
 		for _, in := range s.Inputs {
-			if makers[in.Name] != "" {
+			if makers[in.Name] != "" || slices.Contains(d.refused, in.Name) {
 				continue
 			}
 			switch {

@@ -167,7 +167,9 @@ func (r *reacher) walk(m *module, root syntax.Node, t trail) {
 			r.code(m, n, inner)
 			return false
 		case *syntax.CallExpr:
-			r.call(m, n, t)
+			if !r.named(m, n, t, true) {
+				r.call(m, n, t)
+			}
 			return false
 		case syntax.Expr:
 			return !r.named(m, n, t, true)
@@ -190,11 +192,36 @@ func (r *reacher) call(m *module, x *syntax.CallExpr, t trail) {
 		}
 		r.walk(m, x.Fn, t)
 	}
+	if r.looksOnly(m, x) {
+		return
+	}
 	for _, a := range x.Args {
 		name, value := keyword(a)
 		r.dynamic = r.dynamic || r.callsBack(m, x, name, value)
 		r.walk(m, value, t)
 	}
+}
+
+// looksOnly reports whether a word of the language makes of its arguments, and
+// that without a call of them, only texts, numbers and lists of texts: dir(git)
+// says what git has, and nobody can call that.
+func (r *reacher) looksOnly(m *module, x *syntax.CallExpr) bool {
+	id, ok := x.Fn.(*syntax.Ident)
+	if !ok || len(x.Args) == 0 {
+		return false
+	}
+	b, ok := id.Binding.(*resolve.Binding)
+	if !ok || b.Scope != resolve.Universal || !slices.Contains([]string{"dir", "hasattr", "type", "str", "repr", "bool", "len"}, id.Name) {
+		return false
+	}
+	for _, a := range x.Args {
+		if _, known := r.resolve(m, a); !known {
+			if _, literal := literalString(a); !literal {
+				return false // it may call something to get there
+			}
+		}
+	}
+	return true
 }
 
 // callsBack reports whether a builtin may call an argument that only a run
@@ -286,16 +313,46 @@ func (c *Checker) resolve(m *module, e syntax.Expr) (v starlark.Value, known boo
 		if !known {
 			return nil, false
 		}
-		switch x := x.(type) {
-		case *starlarkstruct.Module:
-			return x.Members[e.Name.Name], true // nil: what is not there does nothing
-		case *starlarkstruct.Struct:
-			if v, err := x.Attr(e.Name.Name); err == nil && v != nil {
-				return v, true
-			}
+		return memberOf(x, e.Name.Name)
+	case *syntax.CallExpr: // getattr(git, "repo") is git.repo
+		id, ok := e.Fn.(*syntax.Ident)
+		if !ok || id.Name != "getattr" || len(e.Args) != 2 {
+			return nil, false
+		}
+		if b, ok := id.Binding.(*resolve.Binding); !ok || b.Scope != resolve.Universal {
+			return nil, false
+		}
+		name, ok := fixedText(e.Args[1])
+		x, known := c.resolve(m, e.Args[0])
+		if !ok || !known {
+			return nil, false
+		}
+		return memberOf(x, name)
+	}
+	return nil, false
+}
+
+// memberOf is an attribute of a value that is known before anything runs.
+func memberOf(x starlark.Value, name string) (v starlark.Value, known bool) {
+	switch x := x.(type) {
+	case *starlarkstruct.Module:
+		return x.Members[name], true // nil: what is not there does nothing
+	case *starlarkstruct.Struct:
+		if v, err := x.Attr(name); err == nil && v != nil {
+			return v, true
 		}
 	}
 	return nil, false
+}
+
+// fixedText is a text that is written out, perhaps in parts.
+func fixedText(e syntax.Expr) (string, bool) {
+	if b, ok := unparen(e).(*syntax.BinaryExpr); ok && b.Op == syntax.PLUS {
+		x, okX := fixedText(b.X)
+		y, okY := fixedText(b.Y)
+		return x + y, okX && okY
+	}
+	return literalString(e)
 }
 
 // mention follows a value to every builtin that it holds.
