@@ -20,6 +20,8 @@ type Library struct {
 	Builtins []Builtin // the words of Go; what a file may use is decided while it loads
 	Types    []Type    // what they return; only Check asks. Empty: attributes of records are not checked
 
+	Compiled fs.FS // programs of the files that ship with the tool, which a run needs no more of; nil: all is parsed
+
 	Parsed  *Parsed  // shared with other libraries; nil: this one parses for itself
 	Cover   *Cover   // counts which lines run; nil: nobody does
 	Explain *Explain // notes what lines see, for the reasons of findings; nil: nobody does

@@ -64,7 +64,7 @@ type module struct {
 	loads    []*module // in the order of its load()s
 	globals  starlark.StringDict
 	declared *declaration // by recipe(…); nil when it is only loaded
-	syntax   *syntax.File
+	syntax   *syntax.File // nil: it came compiled
 	done     bool
 	err      error
 }
@@ -191,11 +191,11 @@ func (l *loader) exec(ctx context.Context, m *module) error {
 	}
 	m.source = p.source
 	l.sources[m.shown] = p.source
-	if p.syntax == nil {
+	if p.syntax == nil && p.err != nil {
 		return loadErrors(p.err, l.sources, nil)
 	}
 	m.syntax = p.syntax
-	m.doc = cleanDoc(fileDoc(m.syntax))
+	m.doc = cleanDoc(p.doc)
 	if p.err != nil {
 		return loadErrors(p.err, l.sources, append(l.wordsOf(m.moduleKey).Keys(), starlark.Universe.Keys()...))
 	}

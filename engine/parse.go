@@ -10,7 +10,8 @@ import (
 // parsed is a file as far as it can be read without running what it loads.
 type parsed struct {
 	source  string
-	syntax  *syntax.File      // nil: could not be read, or is no Starlark
+	doc     string            // what it begins with; "" = no string
+	syntax  *syntax.File      // nil: could not be read, is no Starlark, or came compiled
 	program *starlark.Program // nil: names what is not there
 	unread  bool
 	err     error
@@ -64,17 +65,17 @@ func (l *loader) parseFile(key moduleKey) (p parsed) {
 		p.unread = true
 		return p
 	}
+	if p.program = l.compiled(key, p.source); p.program != nil {
+		p.doc = docOfSource(p.source)
+		l.loadsAhead(key, p)
+		return p
+	}
 	if p.syntax, p.err = dialect.Parse(key.root.shown(key.path), p.source, 0); p.err != nil {
 		p.syntax = nil
 		return p
 	}
-	for _, stmt := range p.syntax.Stmts {
-		if load, ok := stmt.(*syntax.LoadStmt); ok {
-			if next, err := l.find(key, load.ModuleName()); err == nil {
-				l.ahead(next)
-			}
-		}
-	}
+	p.doc = fileDoc(p.syntax)
+	l.loadsAhead(key, p)
 	if l.lib.Cover != nil && !key.root.Embedded && !IsTest(key.path) {
 		l.lib.Cover.instrument(key.root.shown(key.path), p.syntax)
 	}
@@ -83,6 +84,15 @@ func (l *loader) parseFile(key moduleKey) (p parsed) {
 	}
 	p.program, p.err = starlark.FileProgram(p.syntax, l.wordsOf(key).Has)
 	return p
+}
+
+// loadsAhead begins with the files that a file loads.
+func (l *loader) loadsAhead(key moduleKey, p parsed) {
+	for _, name := range loadsOf(p) {
+		if next, err := l.find(key, name); err == nil {
+			l.ahead(next)
+		}
+	}
 }
 
 // ahead parses a file that will be asked for. Whoever asks gets its panic, too.

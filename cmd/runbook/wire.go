@@ -143,6 +143,7 @@ func shortPath(dir string) string {
 func (b *bench) load(name string) (*engine.Recipe, error) {
 	var err error
 	b.named = name
+	b.library.Compiled = recipes.Compiled
 	b.recipe, err = b.library.Find(context.Background(), name)
 	return b.recipe, doesNotLoad(err)
 }
@@ -164,7 +165,7 @@ func doesNotLoad(err error) error {
 // once.
 func (b *bench) checks() *engine.Checker {
 	if b.checker == nil {
-		b.library.Types = builtins.Types()
+		b.library.Types, b.library.Compiled = builtins.Types(), nil
 		b.checker = engine.NewChecker(&b.library)
 	}
 	return b.checker
