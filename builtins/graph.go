@@ -164,7 +164,7 @@ var graphKind = &kind[*graphFact]{
 		{name: "nodes", typ: "list of process or task or place", doc: "every one that an edge names", get: func(g *graphFact) starlark.Value { return g.list(g.Nodes()) }},
 		{name: "edges", typ: "list of edge", doc: "as given", get: func(g *graphFact) starlark.Value { return g.edgeList(g.Edges()) }},
 		{name: "sinks", typ: "list of process or task or place", doc: "others wait for these, and these for nobody", get: func(g *graphFact) starlark.Value { return g.list(g.Sinks()) }},
-		{name: "cycles", typ: "list of list of process", doc: "each ring of those that all wait for each other, and each that waits for itself",
+		{name: "cycles", typ: "list of list of process or task or place", doc: "each ring of those that all wait for each other, and each that waits for itself",
 			get: func(g *graphFact) starlark.Value {
 				return listOf(g.Cycles(), func(ring []node) starlark.Value { return g.list(ring) })
 			}},

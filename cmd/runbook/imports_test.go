@@ -47,7 +47,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"runbook/builtins/pysource":      {stdNot: []string{"os", "os/exec"}},
 		"runbook/builtins/stats":         {stdNot: []string{"os", "os/exec"}},
 		"runbook/builtins/probe":         {may: []string{"runbook/builtins/pysource", "github.com/vishvananda/netlink/...", "golang.org/x/sys/..."}},
-		"runbook/builtins/probe/pystack": {may: []string{"runbook/builtins/probe"}, stdNot: starts},
+		"runbook/builtins/probe/pystack": {may: []string{"runbook/builtins/probe", "golang.org/x/sys/unix"}, stdNot: starts},
 		"runbook/builtins/probe/world":   {may: []string{"runbook/builtins/probe", "runbook/builtins/probe/pystack"}},
 		"runbook/builtins/probe/...":     {may: []string{"runbook/builtins/probe", "runbook/builtins/probe/world", "golang.org/x/tools/txtar", "github.com/rogpeppe/go-internal/txtar"}},
 		"runbook/recipes":                {},
