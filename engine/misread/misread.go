@@ -24,6 +24,7 @@ func Explain(e syntax.Error, source string) Error {
 	out := Error{Pos: e.Pos, Msg: strings.Replace(e.Msg, "want primary expression", "want an expression", 1)}
 	got, _, _ := strings.Cut(strings.TrimPrefix(e.Msg, "got "), ", want ")
 	got = strings.TrimSuffix(got, " after expression")
+	source = lineEnds.Replace(source)
 	end := offsetOf(source, e.Pos)
 	at := end
 	switch {
@@ -48,6 +49,9 @@ func Explain(e syntax.Error, source string) Error {
 	return out
 }
 
+// lineEnds makes of a text what Starlark counts lines in.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // startOf is where the word begins that ends at a place; end itself when that is
 // another one.
 func startOf(source string, end int, got string) int {
@@ -55,7 +59,7 @@ func startOf(source string, end int, got string) int {
 	switch got {
 	case "newline":
 		if strings.HasSuffix(before, "\n") {
-			return len(strings.TrimSuffix(strings.TrimSuffix(before, "\n"), "\r"))
+			return len(before) - 1
 		}
 		return end
 	case "string literal":
