@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,6 +60,57 @@ func BenchmarkStacksAgainstPySpy(b *testing.B) {
 	b.ReportMetric(median(program), "runbook-ms")
 	b.ReportMetric(median(theirs), "py-spy-ms")
 	b.ReportMetric(0, "ns/op") // of both together: says nothing
+}
+
+// BenchmarkStacksOnABusyTarget lets a Python that never waits count what it gets
+// done in a quarter of a second, by turns with one `runbook stacks` of it in that
+// time and without: effect-% is by how much the median with is below the one
+// without, noise-% the width of the middle half of those without.
+func BenchmarkStacksOnABusyTarget(b *testing.B) {
+	binary := builtBinary(b)
+	python, err := (&stage{dir: b.TempDir()}).findPython()
+	if err != nil {
+		missing(b, "no python3 to be busy: %v", err)
+	}
+	busy := exec.Command(python, "-u", "-c", `
+import time
+def work(until):
+    n = 0
+    while time.perf_counter() < until:
+        for _ in range(1000): pass
+        n += 1
+    return n
+while True: print(work(time.perf_counter() + 0.25))`)
+	out, err := busy.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := busy.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = busy.Process.Kill(); _ = busy.Wait() })
+	window := func(tb testing.TB) float64 {
+		var n float64
+		if _, err := fmt.Fscanln(out, &n); err != nil {
+			tb.Fatal(err)
+		}
+		return n
+	}
+	var with, without []float64
+	window(b)
+	for b.Loop() {
+		without = append(without, window(b))
+		seen, err := timed(b, exec.Command(binary, "stacks", strconv.Itoa(busy.Process.Pid)))
+		if err != nil || !strings.Contains(seen.out, "work") {
+			b.Fatal(err, seen.out)
+		}
+		with = append(with, window(b))
+	}
+	slices.Sort(without)
+	of := median(without)
+	b.ReportMetric((1-median(with)/of)*100, "effect-%")
+	b.ReportMetric((without[len(without)*3/4]-without[len(without)/4])/of*100, "noise-%")
+	b.ReportMetric(0, "ns/op") // the windows', which say nothing
 }
 
 // pythons are the processes of a report of `stacks --json` by pid.
