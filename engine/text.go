@@ -61,7 +61,7 @@ func oneLine(s string) string {
 	return strings.Join(strings.Fields(cleanText(s)), " ")
 }
 
-// span writes a duration as a person says it: 0s, 250ms, 1.0s, 12m03s, 3h02m, 2d03h.
+// span writes a duration as a person says it: 0s, 0.7ms, 250ms, 1.0s, 12m03s, 3h02m, 2d03h.
 func span(d time.Duration) string {
 	switch {
 	case d == 0:
@@ -69,7 +69,7 @@ func span(d time.Duration) string {
 	case d < 0:
 		return "-" + span(-d)
 	case d < time.Millisecond:
-		return d.String()
+		return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'g', 1, 64) + "ms"
 	case d < 999500*time.Microsecond:
 		return fmt.Sprintf("%dms", d.Round(time.Millisecond).Milliseconds())
 	case d < 59950*time.Millisecond:

@@ -9,7 +9,9 @@ import (
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0:                           "0s",
-		900 * time.Nanosecond:       "900ns",
+		900 * time.Nanosecond:       "0.0009ms",
+		744488 * time.Nanosecond:    "0.7ms",
+		999999 * time.Nanosecond:    "1ms",
 		250 * time.Millisecond:      "250ms",
 		999499 * time.Microsecond:   "999ms",
 		999500 * time.Microsecond:   "1.0s",

@@ -135,6 +135,72 @@ func wrapping(cols []column, left int) (from int, out []column) {
 	return len(cols), nil
 }
 
+// maxWrapped is how many lines a cell of a table may take.
+const maxWrapped = 3
+
+// narrowed makes columns of text narrower, the widest first, until all find room
+// in left columns of the page: their cells wrap, and no word is broken. It reports
+// false, and returns cols as they were, where that does not help.
+func narrowed(cols []column, v event.View, left int) (out []column, fits bool) {
+	out = slices.Clone(cols)
+	least := make([]int, len(cols))
+	for i := range cols {
+		least[i] = longestWord(v, i)
+	}
+	for over := room(cols) - left; over > 0; over-- {
+		widest := -1
+		for i, c := range out {
+			if !c.right && c.width > least[i] && (widest < 0 || c.width > out[widest].width) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return cols, false
+		}
+		out[widest].width--
+	}
+	for _, n := range v.Nodes {
+		if len(wrapped(out, n.Cells)) > maxWrapped {
+			return cols, false
+		}
+	}
+	return out, true
+}
+
+// longestWord is how wide column i must be for its head and the words of its cells.
+func longestWord(v event.View, i int) int {
+	n := 0
+	if i < len(v.Columns) {
+		n = ansi.StringWidth(v.Columns[i])
+	}
+	for _, node := range v.Nodes {
+		if i < len(node.Cells) {
+			for word := range strings.SplitSeq(node.Cells[i], " ") {
+				n = max(n, ansi.StringWidth(word))
+			}
+		}
+	}
+	return n
+}
+
+// wrapped lays one row of cells into lines, one at least.
+func wrapped(cols []column, cells []string) [][]string {
+	lines := [][]string{make([]string, len(cols))}
+	for i, text := range cells {
+		if ansi.StringWidth(text) <= cols[i].width {
+			lines[0][i] = text
+			continue
+		}
+		for j, l := range wrap([]span{{text, plain}}, cols[i].width, 0) {
+			if j == len(lines) {
+				lines = append(lines, make([]string, len(cols)))
+			}
+			lines[j][i] = textOf(l)
+		}
+	}
+	return lines
+}
+
 func heads(cols []column) []string {
 	out := make([]string, len(cols))
 	for i, c := range cols {

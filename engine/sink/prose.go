@@ -196,9 +196,11 @@ func (p *page) inline(s string) []span {
 }
 
 // codeSpans takes the marks of **bold** away, and of code spans unless these are
-// kept. As in markdown, a name with a backtick in it stands between two.
+// kept. As in markdown, a name with a backtick in it stands between two. A
+// percentage is one word.
 func codeSpans(s string, kept bool) []span {
 	var out []span
+	s = strings.ReplaceAll(s, " %", nbsp+"%")
 	for s != "" {
 		i := strings.IndexAny(s, "`*")
 		if i < 0 {
@@ -214,6 +216,9 @@ func codeSpans(s string, kept bool) []span {
 		end := -1
 		if mark != "*" {
 			end = strings.Index(s[i+len(mark):], mark)
+		}
+		if end > 0 && in == bold && strings.ContainsRune(" /", rune(s[i+2])) {
+			end = -1 // a pattern of files: src/** tests/**
 		}
 		if end <= 0 { // no pair: as it stands
 			out = append(out, span{s[:i+len(mark)], plain})

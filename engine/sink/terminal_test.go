@@ -142,6 +142,58 @@ func TestViews(t *testing.T) {
 	}
 }
 
+// A table stays one while its texts can wrap between words; after that each row is
+// a list, under its first cell.
+func TestATableTooWide(t *testing.T) {
+	v := event.View{Kind: "table", Title: "Suites", Columns: []string{"suite", "verdict", "runs", "tests"}, Nodes: []event.Node{
+		{Cells: []string{"tests/test_rerun.py", "flaky", "2", "1 passed, 1 run again"}},
+		{Cells: []string{"tests/test_exit.py", "not run", "0", ""}},
+	}}
+	for width, want := range map[int]string{
+		60: `Suites
+  suite                verdict  runs  tests
+  tests/test_rerun.py  flaky       2  1 passed, 1 run again
+  tests/test_exit.py   not run     0
+`,
+		50: `Suites
+  suite                verdict  runs  tests
+  tests/test_rerun.py  flaky       2  1 passed, 1
+                                      run again
+  tests/test_exit.py   not run     0
+`,
+		40: `Suites
+  suite tests/test_rerun.py
+    verdict flaky
+    runs 2
+    tests 1 passed, 1 run again
+  suite tests/test_exit.py
+    verdict not run
+    runs 0
+`,
+	} {
+		var b builder
+		b.emit(event.Event{RunStarted: &event.RunStarted{Recipe: "r"}})
+		b.emit(event.Event{Shown: &v})
+		b.emit(event.Event{RunFinished: &event.RunFinished{Outcome: event.Clean, Finished: b.at}})
+		_, got, _ := strings.Cut(draw(t, b.events, sink.TerminalOptions{Width: width}), "Suites")
+		if got, _, _ = strings.Cut("Suites"+got, "\n\n"); got+"\n" != want {
+			t.Errorf("at %d columns:\n%s\nwant\n%s", width, got, want)
+		}
+	}
+}
+
+// Patterns of files are not bold, and a percentage stands on one line.
+func TestTextThatIsNoMarkdown(t *testing.T) {
+	var b builder
+	b.emit(event.Event{RunStarted: &event.RunStarted{Recipe: "r"}})
+	b.emit(event.Event{Found: &event.Finding{Verdict: event.Note, Rule: "r/x", Title: "src/ipc/** src/ui/** a/**/b c/**/d are **four** of them, at 95 % of all"}})
+	b.emit(event.Event{RunFinished: &event.RunFinished{Outcome: event.Clean, Finished: b.at}})
+	got := draw(t, b.events, sink.TerminalOptions{Width: 68})
+	if want := "src/ipc/** src/ui/** a/**/b c/**/d are four of them, at\n           95 % of all"; !strings.Contains(got, want) {
+		t.Errorf("want %q in\n%s", want, got)
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	for _, tc := range []struct {
 		finished event.RunFinished
