@@ -141,7 +141,7 @@ func (r *threadReader) readWait(ctx context.Context, dir string, t *Thread) erro
 	r.hidden = r.hidden || t.WchanHidden
 
 	w := Wait{
-		State: t.State, Wchan: t.Wchan, Syscall: t.Syscall, Cmd: t.Args[1],
+		State: t.State, Wchan: t.Wchan, Syscall: t.Syscall, Cmd: t.Args[1], NoFDs: watchesNone(t.Syscall, t.Args),
 		TTYs: r.ttys, Sockets: r.sockets, AllFDs: r.fds != nil,
 	}
 	r.resolve(ctx, t)

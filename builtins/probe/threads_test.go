@@ -49,6 +49,11 @@ func TestAHiddenWchanIsNotNone(t *testing.T) {
 		{"no kallsyms, but the call is known", "S", "0", "232 0x3 0x0 0x0 0x0 0x0 0x0 0x1 0x2\n", true, "epoll", "epoll_wait"},
 		{"it woke up between two reads", "S", "0", "running\n", false, "running", "running"},
 		{"it runs", "R", "0", "running\n", false, "running", "running"},
+		{"select of no descriptor", "S", "do_select", "23 0x0 0x0 0x0 0x0 0x7f00 0x0 0x1 0x2\n", false, "sleep", "select"},
+		{"select of one", "S", "do_select", "23 0x1 0x7f00 0x0 0x0 0x0 0x0 0x1 0x2\n", false, "poll", "select"},
+		{"pselect6 of no descriptor", "S", "0", "270 0x0 0x0 0x0 0x0 0x7f00 0x0 0x1 0x2\n", true, "sleep", "pselect6"},
+		{"poll of no descriptor", "S", "do_poll", "7 0x7f00 0x0 0x3e8 0x0 0x0 0x0 0x1 0x2\n", false, "sleep", "poll"},
+		{"poll of one", "S", "do_poll", "7 0x7f00 0x1 0x3e8 0x0 0x0 0x0 0x1 0x2\n", false, "poll", "poll"},
 		{"Yama hides the call only", "S", "do_epoll_wait", "denied", false, "epoll", ""},
 		{"stopped outside any call", "T", "do_signal_stop", "-1 0x1 0x2\n", false, "stopped", "none"},
 	} {

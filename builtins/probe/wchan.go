@@ -14,6 +14,7 @@ type Wait struct {
 	Wchan   string // clean, see CleanWchan
 	Syscall string // name, "running" or "none"
 	Cmd     uint64 // second argument of the call: fcntl's command
+	NoFDs   bool   // the call is a poll or select of no descriptor, see watchesNone
 	Target  string // kind of the descriptor in which it waits, see FD.Kind
 	TTYs    bool   // the process holds a terminal
 	Sockets bool   // the process holds a socket
@@ -195,7 +196,11 @@ var (
 // descriptor is; "" when it doesn't say.
 func syscallFamily(w Wait) string {
 	name := w.Syscall
-	if f := callFamilies[name]; f != "" {
+	f := callFamilies[name]
+	switch {
+	case f == "poll" && w.NoFDs:
+		return "sleep"
+	case f != "":
 		return f
 	}
 	switch {
@@ -216,6 +221,18 @@ func syscallFamily(w Wait) string {
 		return "disk"
 	}
 	return "other"
+}
+
+// watchesNone reports whether a call is poll(2) or select(2) of no descriptor:
+// a sleep, and how time.sleep does it up to Python 3.10.
+func watchesNone(call string, args [6]uint64) bool {
+	switch call {
+	case "poll", "ppoll":
+		return uint32(args[1]) == 0
+	case "select", "pselect6":
+		return int32(args[0]) == 0
+	}
+	return false
 }
 
 // Commands of fcntl(2) that wait; the same on amd64 and arm64.

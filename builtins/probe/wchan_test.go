@@ -13,6 +13,8 @@ func TestWaitFamily(t *testing.T) {
 		{"epoll of old", Wait{State: "S", Wchan: "ep_poll"}, "epoll"},
 		{"epoll, by the call alone", Wait{State: "S", Syscall: "epoll_pwait"}, "epoll"},
 		{"poll", Wait{State: "S", Wchan: "poll_schedule_timeout"}, "poll"},
+		{"select of no descriptor", Wait{State: "S", Wchan: "poll_schedule_timeout", Syscall: "select", NoFDs: true}, "sleep"},
+		{"poll of no descriptor, wchan hidden", Wait{State: "S", Syscall: "ppoll", NoFDs: true}, "sleep"},
 		{"futex today", Wait{State: "S", Wchan: "futex_do_wait"}, "futex"},
 		{"futex of old", Wait{State: "S", Wchan: "futex_wait_queue_me"}, "futex"},
 		{"sleep", Wait{State: "S", Wchan: "hrtimer_nanosleep", Syscall: "clock_nanosleep"}, "sleep"},

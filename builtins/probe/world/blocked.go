@@ -97,6 +97,9 @@ func (t *thread) syscallText(arch string) (string, error) {
 	if len(parts) > 7 {
 		return "", fmt.Errorf("syscall %q has more than six arguments", t.syscall)
 	}
+	if len(parts) == 1 {
+		args = unstated(parts[0])
+	}
 	for i, p := range parts[1:] {
 		v, err := strconv.ParseInt(p, 0, 64)
 		if err != nil {
@@ -113,7 +116,7 @@ func (t *thread) guess(arch string) string {
 	for _, b := range blocked {
 		nr, ok := numbers[arch][b.syscall]
 		if ok && b.wchan == wchan {
-			args := [6]uint64{}
+			args := unstated(b.syscall)
 			if b.fd {
 				args[0] = 3 // trio's epoll instance
 			}
@@ -124,6 +127,18 @@ func (t *thread) guess(arch string) string {
 		}
 	}
 	return "-1 0x7ffd00000000 0x7f0000000000"
+}
+
+// unstated are the arguments of a call that is given without: of a poll or
+// select, that it has descriptors, for without any it is a sleep.
+func unstated(call string) (args [6]uint64) {
+	switch call {
+	case "poll":
+		args[1] = 1
+	case "select":
+		args[0] = 64
+	}
+	return args
 }
 
 // noTimeout is the -1 of epoll_wait, an int, in a register.

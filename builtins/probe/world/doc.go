@@ -39,7 +39,8 @@
 //
 //	name=worker    wchan=futex_do_wait           "0" where it runs, otherwise guessed from syscall
 //	syscall=read:7:0x10     name or number, then arguments; "running", "denied";
-//	                        guessed from wchan otherwise
+//	                        guessed from wchan otherwise; a poll or select
+//	                        without arguments has descriptors
 //	cpu=0s         switches=100/3                voluntary / forced
 //
 // # Descriptors
