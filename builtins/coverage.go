@@ -37,7 +37,7 @@ var coverageKind = &kind[probe.Coverage]{
 	fields: []field[probe.Coverage]{
 		{name: "probe", typ: "string", doc: "ps, threads, wchan, syscall, fds, ss, epoll, pipes, locks …", get: func(c probe.Coverage) starlark.Value { return text(c.Probe) }},
 		{name: "pid", typ: "int or None", doc: "None: the machine", get: func(c probe.Coverage) starlark.Value { return unless(0, c.PID) }},
-		{name: "status", typ: "string", doc: "read, denied, absent (it has ended), timeout", get: func(c probe.Coverage) starlark.Value { return text(c.Status) }},
+		{name: "status", typ: "string", doc: "read, denied, absent (it has ended), timeout, uncaptured (the capture does not hold it)", get: func(c probe.Coverage) starlark.Value { return text(c.Status) }},
 		{name: "detail", typ: "string or None", doc: "the error", get: func(c probe.Coverage) starlark.Value { return orNone(c.Detail) }},
 		{name: "remedy", typ: "string or None", doc: "what would make it readable", get: func(c probe.Coverage) starlark.Value { return orNone(c.Remedy) }},
 	},

@@ -11,7 +11,7 @@ import (
 type Coverage struct {
 	Probe  string // wchan, syscall, ss, epoll, pipes …
 	PID    int
-	Status string // read, denied, absent, timeout
+	Status string // read, denied, absent, timeout, uncaptured
 	Detail string // the error's text
 	Remedy string // what would make it readable; can be typed where possible
 }
@@ -52,7 +52,8 @@ func WithLedger(ctx context.Context, l *Ledger) context.Context {
 }
 
 // Cover notes how a read went; err nil means that it was read. Vanished
-// processes ("absent") are noted too: a tree that is going away is a fact.
+// processes ("absent") are noted too: a tree that is going away is a fact. What
+// a snapshot does not hold ("uncaptured") nobody refused.
 func Cover(ctx context.Context, probe string, pid int, err error, remedy string) {
 	l, _ := ctx.Value(ledgerKey{}).(*Ledger)
 	if l == nil {
@@ -63,6 +64,8 @@ func Cover(ctx context.Context, probe string, pid int, err error, remedy string)
 	case err == nil:
 	case Gone(err):
 		c.Status = "absent"
+	case errors.Is(err, ErrNotCaptured):
+		c.Status = "uncaptured"
 	case errors.Is(err, ErrTimeout):
 		c.Status = "timeout"
 	default:

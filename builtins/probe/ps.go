@@ -88,7 +88,8 @@ type search struct {
 	inits   map[int]*initRead
 }
 
-// add reads a process into found; nil when it vanished or is ourselves.
+// add reads an ancestor into found; nil when it vanished, was not captured, or
+// is ourselves.
 func (s *search) add(ctx context.Context, pid int) *Process {
 	if s.own[pid] {
 		return nil
@@ -98,7 +99,9 @@ func (s *search) add(ctx context.Context, pid int) *Process {
 	}
 	p, err := s.read(ctx, pid)
 	if err != nil {
-		if !Gone(err) {
+		// A capture keeps a tree and not the shell above it: the climb ends there,
+		// as it would at a process that is no actor.
+		if !Gone(err) && !errors.Is(err, ErrNotCaptured) {
 			Cover(ctx, "ps", pid, err, "")
 		}
 		return nil

@@ -191,6 +191,36 @@ func TestSnapshotHoldsNothingOfStrangersAndNoSecrets(t *testing.T) {
 	}
 }
 
+// The shell from which the program was started is not of its tree.
+func TestACaptureOfATreeSaysNothingOfWhatIsAboveIt(t *testing.T) {
+	live := probe.NewRecorder(probetest.World(t, `
+		900 1   S "bash"                age=99h
+		990 900 S "python3 app.py"      age=10m sid=990 pgid=990
+		991 990 S "_subactor[beta@991]" age=9m  sid=990 pgid=990
+	`))
+	q := probe.PSQuery{PIDs: []int{990}, Relatives: true}
+	if _, err := probe.PS(t.Context(), live, q); err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, saved(t, live, func(pid int) bool { return pid >= 990 }))
+	var seen probe.Ledger
+	ctx := probe.WithLedger(t.Context(), &seen)
+	got, err := probe.PS(ctx, s, q)
+	if err != nil || len(got) != 2 {
+		t.Errorf("%d processes, %v; want the tree of two", len(got), err)
+	}
+	probe.Cover(ctx, "pipes", 900, probe.ErrNotCaptured, "")
+	var said []string
+	for _, row := range seen.Rows() {
+		if row.Status != "read" {
+			said = append(said, fmt.Sprint(row.Probe, " ", row.PID, " ", row.Status))
+		}
+	}
+	if want := []string{"pipes 900 uncaptured"}; !slices.Equal(said, want) {
+		t.Errorf("%q, want %q", said, want)
+	}
+}
+
 func TestSnapshotTellsAbsentFromNotAsked(t *testing.T) {
 	ctx := context.Background()
 	r := probe.NewRecorder(probetest.World(t, wedged))

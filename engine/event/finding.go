@@ -133,7 +133,7 @@ type Edge struct {
 type Coverage struct {
 	Probe  string `json:"probe"` // wchan, syscall, ss, epoll, ps …
 	PID    int    `json:"pid,omitempty"`
-	Status string `json:"status"` // read, denied, absent, timeout
+	Status string `json:"status"` // read, denied, absent, timeout, uncaptured
 	Detail string `json:"detail,omitempty"`
 	Remedy string `json:"remedy,omitempty"` // can be typed, or says whom to ask
 }

@@ -154,7 +154,7 @@ func (p *page) coverageRows(rows []event.Coverage) {
 		switch c.status {
 		case "read":
 			in = green
-		case "absent":
+		case "absent", "uncaptured":
 			in = dim
 		}
 		text := []span{{strings.Join(c.probes, ", "), bold}, spaces(1), {statusWord(c.status), in}}
@@ -224,8 +224,11 @@ func (p *page) causes(rows []event.Coverage) []cause {
 }
 
 func statusWord(status string) string {
-	if status == "absent" {
+	switch status {
+	case "absent":
 		return "gone" // as a person says it of a process that ended meanwhile
+	case "uncaptured":
+		return "not captured"
 	}
 	return status
 }
