@@ -124,8 +124,12 @@ func (p Param) usage(given []string, err error) error {
 	if errors.As(err, &h) {
 		e.Hint = h.hint
 	}
-	if p.Kind == KindRest {
+	switch p.Kind {
+	case KindRest:
 		e.Msg = fmt.Sprintf("arguments: %v", err)
+		return e
+	case KindPids: // of several, the error names the one that is none
+		e.Msg = fmt.Sprintf("%s: %v", dashed(p.Name), err)
 		return e
 	}
 	e.Msg = fmt.Sprintf("%s %s: %v", dashed(p.Name), quoteAll(given), err)

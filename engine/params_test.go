@@ -76,9 +76,10 @@ func TestAParameterThatDoesNotFitIsAUsageError(t *testing.T) {
 		{"all", []string{"yes"}, `--all "yes": not a bool (true or false)`},
 		{"match", []string{"("}, "--match \"(\": error parsing regexp: missing closing ): `(`"},
 		{"mode", []string{"fsat"}, "--mode \"fsat\": want one of fast, slow\nhint: did you mean fast?"},
-		{"pid", []string{"12x"}, `--pid "12x": "12x" is not a pid (a number above 0)`},
-		{"pid", []string{"0"}, `--pid "0": "0" is not a pid (a number above 0)`},
-		{"pid", []string{"\x1b"}, `--pid "\x1b": "\x1b" is not a pid (a number above 0)`},
+		{"pid", []string{"12x"}, `--pid: "12x" is not a pid (a number above 0)`},
+		{"pid", []string{"0"}, `--pid: "0" is not a pid (a number above 0)`},
+		{"pid", []string{"\x1b"}, `--pid: "\x1b" is not a pid (a number above 0)`},
+		{"pid", []string{"19241", "7,0"}, `--pid: "0" is not a pid (a number above 0)`},
 		{"where", []string{""}, `--where "": not a path`},
 		{"older_then", []string{"1s"}, "demo has no parameter --older-then\nhint: did you mean --older-than?"},
 	} {

@@ -43,7 +43,7 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f.StringSliceVar(&r.allow, "allow", nil, "grant `effects`: run, write, kill (repeat, or with commas)")
 	f.StringSliceVar(&r.steps, "step", nil, "run only this `step`, and those it takes values from (repeat)")
 	f.BoolVar(&r.dryRun, "dry-run", false, "look for real, show what the rest would do")
-	f.BoolVar(&r.explain, "explain", false, "say of each finding which lines of the recipe led to it, and what\nthey saw")
+	f.BoolVar(&r.explain, "explain", false, "say of each finding which lines of the recipe led to it, and what they saw")
 	f.Var(filled{&r.from, "a file"}, "from", "diagnose a `capture` instead of this machine; - is stdin")
 	f.Var(filled{&r.proc, "a directory"}, "proc", "look at another /proc `dir`, as of the host in a container")
 	f.BoolVar(&r.json, "json", false, "one JSON document on stdout when the run ends")

@@ -83,21 +83,31 @@ func (p *page) items(f event.Field, zone *time.Location) {
 	b := block{indent: 2, hang: min(indent+2, p.width/3)}
 	list := f.Value.([]any)
 	for i, v := range list {
-		text := span{p.brief(p.inWords(v, zone), 3), plain}
+		text := []span{{p.brief(p.inWords(v, zone), 3), plain}}
 		if s, ok := v.(string); ok {
-			text.text = p.brief(s, 3)
+			text = frame(p.brief(s, 3))
 		}
 		if left := len(list) - i; i == maxItems && left > 1 && p.verbose == 0 {
-			text = span{p.dots + " " + decimal(left) + " more, -v shows them", dim}
+			text = []span{{p.dots + " " + decimal(left) + " more, -v shows them", dim}}
 			list = nil
 		}
-		b.spans = append(lead, text)
+		b.spans = append(lead, text...)
 		p.beside(span{}, gutter, b)
 		if list == nil {
 			return
 		}
 		lead, b.indent = nil, min(indent, p.width/3)
 	}
+}
+
+// frame tells the place at the end of a line of a stack, "name (/file.py:12)",
+// from what stands before it; other texts have none.
+func frame(s string) []span {
+	at := strings.LastIndex(s, " (") + 1
+	if at == 0 || !strings.HasSuffix(s, ")") || !strings.Contains(s[at:], ":") {
+		return []span{{s, plain}}
+	}
+	return []span{{s[:at], plain}, {strings.ReplaceAll(s[at:], " ", nbsp), whole}}
 }
 
 func hasRecord(list []any) bool {

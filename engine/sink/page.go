@@ -17,6 +17,7 @@ const (
 	dim         // can be skipped
 	bold        // a title
 	code        // can be typed
+	whole       // can be copied, as a file with its line
 	red         // the culprit
 	yellow      // suspicious
 	green       // ruled out, fine
@@ -28,6 +29,7 @@ var styles = [...]ansi.Style{
 	dim:     ansi.Style{}.Faint(),
 	bold:    ansi.Style{}.Bold(),
 	code:    ansi.Style{}.ForegroundColor(ansi.Cyan),
+	whole:   nil,
 	red:     ansi.Style{}.Bold().ForegroundColor(ansi.Red),
 	yellow:  ansi.Style{}.Bold().ForegroundColor(ansi.Yellow),
 	green:   ansi.Style{}.ForegroundColor(ansi.Green),

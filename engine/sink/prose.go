@@ -9,9 +9,9 @@ import (
 )
 
 // wrap breaks spans into lines of at most width columns, between words; a word
-// that is wider than a line is broken where it must be, unless it is code: that
-// is there to be copied, and stands whole on a line of its own. used columns of
-// the first line are taken already.
+// that is wider than a line is broken where it must be, unless its ink says that
+// it is copied: it stands whole on a line of its own then. used columns of the
+// first line are taken already.
 func wrap(spans []span, width, used int) [][]span {
 	width = max(1, width)
 	var lines [][]span
@@ -50,9 +50,9 @@ func wrap(spans []span, width, used int) [][]span {
 const maxCommand = 10_000
 
 // copied reports whether a line, or a word of it, of so many columns is to be
-// copied as it stands: there is code in it.
+// copied as it stands.
 func copied(spans []span, columns int) bool {
-	return columns <= maxCommand && slices.ContainsFunc(spans, func(s span) bool { return s.ink == code })
+	return columns <= maxCommand && slices.ContainsFunc(spans, func(s span) bool { return s.ink == code || s.ink == whole })
 }
 
 // words splits at spaces. One word may have several inks: **bold**, then a comma.

@@ -336,7 +336,7 @@ func TestEvidenceHoldsNoBrackets(t *testing.T) {
 	b.emit(event.Event{Found: &event.Finding{Verdict: event.Fault, Rule: "r/pipe", Title: "a full pipe", Evidence: []event.Fields{{
 		{Name: "type", Value: "pipe"}, {Name: "bytes", Value: int64(65536)}, {Name: "writers", Value: []any{}}, {Name: "caught", Value: []any{"SIGINT", "SIGUSR1"}},
 		{Name: "readers", Value: []any{holder(31), holder(32), holder(33), holder(34), holder(35), holder(36)}},
-		{Name: "stack", Value: []any{"wait (threading.py:327)", "a frame in a file with a rather long path (/srv/app/venv/lib/worker.py:45)"}},
+		{Name: "stack", Value: []any{"wait (threading.py:327)", "a frame in a file with a rather long path (/srv/app/venv/lib/worker.py:45)", "join (/home/me/my code/.pyenv/versions/3.11.7/lib/threading.py:1119)"}},
 		{Name: "task", Value: holder(37)}, {Name: "source", Value: "procfs"},
 	}}}})
 	got := draw(t, b.events, sink.TerminalOptions{Width: 60})
@@ -351,6 +351,8 @@ func TestEvidenceHoldsNoBrackets(t *testing.T) {
              stack  wait (threading.py:327)
                     a frame in a file with a rather long
                       path (/srv/app/venv/lib/worker.py:45)
+                    join
+                      (/home/me/my code/.pyenv/versions/3.11.7/lib/threading.py:1119)
 `
 	if !strings.Contains(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
