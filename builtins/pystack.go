@@ -60,13 +60,17 @@ func (w *world) pystacks() engine.Builtin {
 		Doc: "`pystack` of several processes, of those that it can be read of.\n\n" +
 			"As `sample`, it does not fail for one that has ended or may not be read: that one is left out, and `coverage` says why. " +
 			"So is one that is no Python, and one whose Python was not saved when it was captured.",
-		Params:  []engine.Arg{{Name: "processes", Type: "list of process", Doc: "Also one process, or a tree."}},
+		Params: []engine.Arg{
+			{Name: "processes", Type: "list of process", Doc: "Also one process, or a tree."},
+			{Name: "tasks", Type: "bool", Default: "False", Doc: "Leave out, too, who has no tasks, for having imported neither trio nor asyncio: to find that out costs a fraction of a reading."},
+		},
 		Returns: "dict of process to python",
 		Errors:  "only on wrong arguments, or when the run ends meanwhile",
 		Example: `pystacks(t).get(p)`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var of processList
-			if err := starlark.UnpackArgs(call.Name, args, kwargs, "processes", &of); err != nil {
+			var tasks bool
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "processes", &of, "tasks?", &tasks); err != nil {
 				return nil, err
 			}
 			return w.look(call, func(ctx context.Context, h probe.Host) (starlark.Value, error) {
@@ -79,7 +83,11 @@ func (w *world) pystacks() engine.Builtin {
 						probe.Cover(ctx, "pystack", p.it.PID, err, "")
 					}
 				}
-				answers, _ := pystack.AskAll(ctx, h, pids) // which notes its own coverage
+				ask := pystack.AskAll
+				if tasks {
+					ask = pystack.AskThoseWithTasks
+				}
+				answers, _ := ask(ctx, h, pids) // which notes its own coverage
 				if err := ctx.Err(); err != nil {
 					return nil, err
 				}

@@ -94,6 +94,25 @@ out = [[p.pid for p in found], [(c.pid, c.status) for c in coverage() if c.probe
 	wantError(t, r.fails(t, `tasks(ps(pid = 100, relatives = False)[0])`), "not in the snapshot")
 }
 
+func TestPystacksOfThoseWithTasksAlone(t *testing.T) {
+	bare := wedged
+	process := *wedged.Process
+	process.Tasks = nil
+	bare.Process = &process
+	for _, s := range []struct {
+		answer pystack.Answer
+		want   string
+	}{{wedged, "[102]"}, {bare, "[]"}} {
+		r := newRun(pythonWorld(t, s.answer))
+		got := r.text(t, `
+found = pystacks(ps(pid = [100, 102, 103, 104], relatives = False), tasks = True)
+out = [[p.pid for p in found], [(c.pid, c.status) for c in coverage() if c.probe == "pystack"]]`)
+		if want := `[` + s.want + `, [(102, "read"), (103, "denied")]]`; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 // The chain goes from the actor through its task, and who holds what that waits
 // for, to the process at the other end of a socket.
 func TestWaitsLeadThroughTasks(t *testing.T) {

@@ -31,11 +31,7 @@ func (w *world) ofProcess(call *engine.Call, args starlark.Tuple, kwargs []starl
 // same refuses to read one process's facts as another's: the pid may have been
 // handed out again since p was read.
 func same(ctx context.Context, h probe.Host, p *process) error {
-	now, err := probe.ReadProcess(ctx, h, p.it.PID)
-	if err == nil && now.Start != p.it.Start {
-		err = probe.ErrReused
-	}
-	if err != nil {
+	if err := probe.StillThere(ctx, h, p.it.ID); err != nil {
 		return fmt.Errorf("%s: %w", subjectOf(p.it).Label(), err)
 	}
 	return nil

@@ -28,10 +28,11 @@ type LiveOptions struct {
 	// RefuseAttach makes every read that needs PTRACE_MODE_ATTACH fail with
 	// fs.ErrPermission, as Yama and containers do.
 	RefuseAttach bool
-	// Python answers reads of PID/python, which no kernel has: what the
-	// interpreter in a process does, see package pystack. nil: such a read fails
-	// as that of any file that is not there.
-	Python func(ctx context.Context, l *Live, pid int) ([]byte, error)
+	// Python answers reads of PID/python and PID/python.loops, which no kernel
+	// has: what the interpreter in a process does, and by which libraries it has
+	// tasks, see package pystack. nil: such a read fails as that of any file that
+	// is not there.
+	Python func(ctx context.Context, l *Live, pid int, file string) ([]byte, error)
 }
 
 // Live is the machine that we run on.
@@ -43,7 +44,7 @@ type Live struct {
 	proc         string // root directory, "/proc"
 	self         bool   // proc is our own /proc: its pids are ours
 	refuseAttach bool
-	python       func(ctx context.Context, l *Live, pid int) ([]byte, error)
+	python       func(ctx context.Context, l *Live, pid int, file string) ([]byte, error)
 
 	root     procRoot
 	clock    Clock

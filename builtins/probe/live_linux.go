@@ -83,21 +83,21 @@ func (l *Live) ReadFile(ctx context.Context, name string, buf []byte) ([]byte, e
 	if l.refuseAttach && needsAttach(name) {
 		return nil, &fs.PathError{Op: "read", Path: l.full(name), Err: fs.ErrPermission}
 	}
-	if pid, ok := pythonOf(name); ok && l.python != nil && l.self {
-		return l.python(ctx, l, pid)
+	if pid, file, ok := pythonOf(name); ok && l.python != nil && l.self {
+		return l.python(ctx, l, pid, file)
 	}
 	a, err := l.look(ctx, errand{op: opRead, name: name, buf: buf})
 	return a.data, err
 }
 
-// pythonOf is the process of a path such as 4242/python.
-func pythonOf(name string) (pid int, ok bool) {
-	first, rest, _ := strings.Cut(name, "/")
-	if rest != "python" {
-		return 0, false
+// pythonOf is the process and the file of a path such as 4242/python.
+func pythonOf(name string) (pid int, file string, ok bool) {
+	first, file, _ := strings.Cut(name, "/")
+	if file != "python" && file != "python.loops" {
+		return 0, "", false
 	}
 	pid, err := strconv.Atoi(first)
-	return pid, err == nil && pid > 0
+	return pid, file, err == nil && pid > 0
 }
 
 // Readlink returns the text of a link below the proc directory.
@@ -206,7 +206,7 @@ func roomFor(name string) int {
 // needsAttach reports whether the kernel asks for PTRACE_MODE_ATTACH.
 func needsAttach(name string) bool {
 	switch path.Base(name) {
-	case "syscall", "stack", "personality", "mem", "auxv", "python":
+	case "syscall", "stack", "personality", "mem", "auxv", "python", "python.loops":
 		return true
 	}
 	return false

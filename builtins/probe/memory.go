@@ -18,6 +18,9 @@ type Memory interface {
 	// a process that is gone, ErrUnsupported where pids of this host are not
 	// ours, an error of the kernel when nothing at all could be read there.
 	ReadMemory(pid int, at []uint64, size int, buf []byte) (int, error)
+	// Program returns which program a process executes. Errors as those of
+	// ReadMemory.
+	Program(pid int) (Program, error)
 	// OpenImage opens the file that is mapped at lo-hi in a process, by the
 	// path that maps shows, as the process itself would find it; a deleted one
 	// through the mapping, which needs CAP_SYS_ADMIN.
@@ -41,6 +44,13 @@ type Image interface {
 	io.Closer
 	// Key is the same for the same content: device, inode, size and time.
 	Key() string
+}
+
+// Program is an executable, and where a process has it.
+type Program struct {
+	Key     string // the same for the same file: device, inode, size and time
+	Headers uint64 // address of its program headers: AT_PHDR of proc_pid_auxv(5)
+	Count   int    // of them: AT_PHNUM
 }
 
 // MemoryOf is the memory half of a host; nil when it has none.

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -71,6 +72,32 @@ func readMem(pid int, at []uint64, size int, buf []byte) (int, error) {
 		}
 	}
 	return total, nil
+}
+
+func (m liveMemory) Program(pid int) (Program, error) {
+	if m.live.refuseAttach {
+		return Program{}, fmt.Errorf("read auxv of %d: %w", pid, unix.EPERM)
+	}
+	var st unix.Statx_t // which does not ask the server of a file system that lies elsewhere
+	err := unix.Statx(unix.AT_FDCWD, fmt.Sprintf("/proc/%d/exe", pid), unix.AT_STATX_DONT_SYNC, unix.STATX_INO|unix.STATX_SIZE|unix.STATX_MTIME, &st)
+	if err != nil {
+		return Program{}, fmt.Errorf("stat exe of %d: %w", pid, gone(err))
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/auxv", pid))
+	if err != nil {
+		return Program{}, fmt.Errorf("read auxv of %d: %w", pid, gone(unwrapPath(err)))
+	}
+	out := Program{Key: fmt.Sprint(st.Dev_major, st.Dev_minor, st.Ino, st.Size, st.Mtime)}
+	for ; len(b) >= 16; b = b[16:] { // Elf64_auxv_t: type 8, value 8
+		value := binary.NativeEndian.Uint64(b[8:])
+		switch binary.NativeEndian.Uint64(b) {
+		case 3: // AT_PHDR
+			out.Headers = value
+		case 5: // AT_PHNUM
+			out.Count = int(min(value, 1<<16))
+		}
+	}
+	return out, nil
 }
 
 func (m liveMemory) OpenImage(pid int, path string, lo, hi uint64) (Image, error) {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -41,8 +42,10 @@ func readProcess(ctx context.Context, h Host, pid int) (_ Process, unknown, err 
 		return Process{}, nil, err
 	}
 	unknown = p.readRest(ctx, h, kernel)
-	if Gone(unknown) && !stillThere(ctx, h, p.ID) {
-		return Process{}, nil, unknown
+	if Gone(unknown) {
+		if err := StillThere(ctx, h, p.ID); Gone(err) || errors.Is(err, ErrReused) {
+			return Process{}, nil, unknown
+		}
 	}
 	p.identify(ctx, h)
 	return p, unknown, nil
@@ -152,14 +155,18 @@ func (p *Process) identify(ctx context.Context, h Host) {
 	}
 }
 
-// stillThere reports whether a process has not ended since we read its stat.
-func stillThere(ctx context.Context, h Host, id ID) bool {
+// StillThere reads whether a process has not ended. Errors: fs.ErrNotExist when it
+// has, ErrReused when the pid is another's now, ErrTimeout.
+func StillThere(ctx context.Context, h Host, id ID) error {
 	b, err := h.ReadFile(ctx, pidPath(id.PID, "stat"), nil)
 	if err != nil {
-		return !Gone(err)
+		return err
 	}
 	st, err := ParseStat(b)
-	return err == nil && st.Start == id.Start
+	if err == nil && st.Start != id.Start {
+		err = ErrReused
+	}
+	return err
 }
 
 // startsActors reports whether init is itself the program whose child is an

@@ -32,10 +32,17 @@ const (
 	notUnderstood = "understood"
 )
 
-// File answers reads of PID/python on a machine that lives: it is what
-// probe.LiveOptions.Python is to be. Errors are those of Read that are none of
-// Answer.Not.
-func File(ctx context.Context, l *probe.Live, pid int) ([]byte, error) {
+// File answers reads of PID/python and PID/python.loops on a machine that lives:
+// it is what probe.LiveOptions.Python is to be. Errors are those of Read that are
+// none of Answer.Not.
+func File(ctx context.Context, l *probe.Live, pid int, file string) ([]byte, error) {
+	if file == loopsFile {
+		list, err := Loops(ctx, l, pid)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(list)
+	}
 	a := Answer{At: l.Now()}
 	p, err := Read(ctx, l, pid, Options{})
 	switch {
@@ -135,10 +142,29 @@ func refused(ctx context.Context, h probe.Host, pid int, err error) (why, remedy
 // AskAll asks several processes, a few at once. A process that could not be
 // asked is nil, and errs says why.
 func AskAll(ctx context.Context, h probe.Host, pids []int) (answers []*Answer, errs []error) {
+	return askEach(ctx, h, pids, Ask)
+}
+
+// AskThoseWithTasks is AskAll, but that of a process without tasks the answer is
+// nil, as is the error: what most of that is, is not even read.
+func AskThoseWithTasks(ctx context.Context, h probe.Host, pids []int) (answers []*Answer, errs []error) {
+	return askEach(ctx, h, pids, func(ctx context.Context, h probe.Host, pid int) (*Answer, error) {
+		if has := mayHaveTasks(ctx, h, pid); !has {
+			return nil, nil
+		}
+		a, err := Ask(ctx, h, pid)
+		if err != nil || len(a.Process.Tasks) == 0 {
+			return nil, err
+		}
+		return a, nil
+	})
+}
+
+func askEach(ctx context.Context, h probe.Host, pids []int, ask func(context.Context, probe.Host, int) (*Answer, error)) (answers []*Answer, errs []error) {
 	answers, errs = make([]*Answer, len(pids)), make([]error, len(pids))
 	probe.Abreast(ctx, len(pids), func(ctx context.Context, i int) {
 		if errs[i] = ctx.Err(); errs[i] == nil {
-			answers[i], errs[i] = Ask(ctx, h, pids[i])
+			answers[i], errs[i] = ask(ctx, h, pids[i])
 		}
 	})
 	return answers, errs

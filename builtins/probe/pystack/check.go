@@ -15,12 +15,12 @@ func (p *python) checkLayout(interp uint64) error {
 			why = "sys.modules is no dict"
 			return
 		}
-		list := p.dict(modules)
-		if len(list) == 0 || list[0].key == 0 || p.str(list[0].key) != "sys" {
+		first := p.firstKey(p.u64(modules + p.o.DictKeys))
+		if first == 0 || p.str(first) != "sys" {
 			why = "the first of sys.modules is not sys"
 			return
 		}
-		p.learnHashing(list[0].key, "sys")
+		p.learnHashing(first, "sys")
 		version := p.global(interp, "sys", "hexversion")
 		if !p.isType(version, "int") {
 			why = "sys.hexversion is no int"

@@ -58,6 +58,16 @@ func (p *python) entriesOf(keys uint64) []entry {
 	return out
 }
 
+// firstKey is the key that was put first into a table of keys; 0 none, or it was
+// taken out.
+func (p *python) firstKey(keys uint64) uint64 {
+	t := p.keyTable(keys)
+	if t.n == 0 {
+		return 0
+	}
+	return p.u64(t.entries + t.keyAt)
+}
+
 // valuesAt is where the values of an instance's split table begin.
 func (p *python) valuesAt(values uint64) uint64 {
 	if p.minor >= 13 {

@@ -14,20 +14,20 @@ type mapping struct {
 
 // parseMaps reads maps. Lines that it does not understand are skipped.
 func parseMaps(b []byte) []mapping {
-	var out []mapping
-	for line := range bytes.Lines(b) {
+	out := make([]mapping, 0, bytes.Count(b, []byte("\n")))
+	for line := range strings.Lines(string(b)) {
 		// from-to permissions offset device inode, blanks, path
-		from, rest, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte("-"))
-		to, rest, _ := bytes.Cut(rest, []byte(" "))
-		_, rest, _ = bytes.Cut(rest, []byte(" "))
-		off, rest, _ := bytes.Cut(rest, []byte(" "))
-		_, rest, found := bytes.Cut(rest, []byte(" "))
-		_, name, _ := bytes.Cut(rest, []byte(" "))
-		m := mapping{path: unescapeMaps(string(bytes.TrimLeft(name, " ")))}
+		from, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "-")
+		to, rest, _ := strings.Cut(rest, " ")
+		_, rest, _ = strings.Cut(rest, " ")
+		off, rest, _ := strings.Cut(rest, " ")
+		_, rest, found := strings.Cut(rest, " ")
+		_, name, _ := strings.Cut(rest, " ")
+		m := mapping{path: unescapeMaps(strings.TrimLeft(name, " "))}
 		var err1, err2, err3 error
-		m.lo, err1 = strconv.ParseUint(string(from), 16, 64)
-		m.hi, err2 = strconv.ParseUint(string(to), 16, 64)
-		m.off, err3 = strconv.ParseUint(string(off), 16, 64)
+		m.lo, err1 = strconv.ParseUint(from, 16, 64)
+		m.hi, err2 = strconv.ParseUint(to, 16, 64)
+		m.off, err3 = strconv.ParseUint(off, 16, 64)
 		if found && err1 == nil && err2 == nil && err3 == nil && m.hi > m.lo {
 			out = append(out, m)
 		}

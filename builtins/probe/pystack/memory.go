@@ -1,10 +1,12 @@
 package pystack
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"sync/atomic"
 )
 
@@ -27,13 +29,14 @@ type source interface {
 // A read that fails panics with a fault, which guard turns into an error:
 // a walk through pointers would be half error handling else.
 type memory struct {
-	from    source
-	pages   map[uint64][]byte // nil: not readable
-	bytes   int
-	reads   int
-	watched []word
-	read8   map[uint64]*touched // which words of a page were looked at; nil: nobody asks
-	stop    *atomic.Bool        // nobody waits any more
+	from     source
+	pages    map[uint64][]byte // nil: not readable
+	borrowed []*[pageSize]byte // of buffers
+	bytes    int
+	reads    int
+	watched  []word
+	read8    map[uint64]*touched // which words of a page were looked at; nil: nobody asks
+	stop     *atomic.Bool        // nobody waits any more
 }
 
 // touched has a bit for each 8 bytes of a page.
@@ -99,7 +102,9 @@ func (m *memory) page(base uint64) []byte {
 		}
 		return p
 	}
-	b := make([]byte, pageSize)
+	buffer := buffers.Get().(*[pageSize]byte)
+	m.borrowed = append(m.borrowed, buffer)
+	b := buffer[:]
 	n, err := m.fetch([]uint64{base}, pageSize, b)
 	if err == nil && n < pageSize {
 		err = errNotMapped
@@ -110,6 +115,18 @@ func (m *memory) page(base uint64) []byte {
 	}
 	m.pages[base] = b
 	return b
+}
+
+// buffers are those of pages, to be used again.
+var buffers = sync.Pool{New: func() any { return new([pageSize]byte) }}
+
+// release gives the buffers back: nothing may be read through m any more, nor be
+// kept of what was.
+func (m *memory) release() {
+	for _, b := range m.borrowed {
+		buffers.Put(b)
+	}
+	m.pages, m.borrowed = nil, nil
 }
 
 func (m *memory) fetch(at []uint64, size int, buf []byte) (int, error) {
@@ -243,13 +260,15 @@ func (m *memory) link(a uint64) uint64 {
 
 // text reads a C string, up to 256 bytes of it.
 func (m *memory) text(a uint64) string {
+	const most = 256
 	var b []byte
-	for len(b) < 256 {
-		c := m.u8(a + uint64(len(b)))
-		if c == 0 {
-			break
+	for len(b) < most {
+		n := min(most-len(b), pageSize-int(a&(pageSize-1))) // to the end of the page: the next one may not be there
+		part := m.read(a, n)
+		if end := bytes.IndexByte(part, 0); end >= 0 {
+			return string(append(b, part[:end]...))
 		}
-		b = append(b, c)
+		b, a = append(b, part...), a+uint64(n)
 	}
 	return string(b)
 }

@@ -36,26 +36,35 @@ func Read(ctx context.Context, h probe.Host, pid int, o Options) (*Process, erro
 	if memory == nil || !h.Clock().Live {
 		return replay(ctx, h, pid, o)
 	}
-	// The kernel takes a lock of the process to read its memory. A thread in D
-	// state may hold it for ever: then whoever reads is left behind.
-	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline+o.Settle, probe.ErrTimeout)
-	defer cancel()
 	l := &look{host: h, memory: memory, pid: pid, Options: o}
 	l.Record = nil
 	if o.Record != nil {
 		l.Record = &Recording{}
 	}
-	type answer struct {
-		process *Process
-		err     error
+	p, err := inTime(ctx, l, o.Deadline+o.Settle, l.live)
+	if err == nil && o.Record != nil {
+		*o.Record = *l.Record
 	}
-	if _, stuck := leftBehind.Load(pid); stuck {
-		return nil, fmt.Errorf("read Python's memory of %d: an earlier reading has not come back: %w", pid, probe.ErrTimeout)
+	return p, err
+}
+
+// inTime looks at a process for so long at most. The kernel takes a lock of the
+// process to read its memory, and a thread in D state may hold it for ever: then
+// whoever reads is left behind. Errors: those of do, probe.ErrTimeout.
+func inTime[T any](ctx context.Context, l *look, most time.Duration, do func(context.Context) (T, error)) (none T, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, most, probe.ErrTimeout)
+	defer cancel()
+	if _, stuck := leftBehind.Load(l.pid); stuck {
+		return none, fmt.Errorf("read Python's memory of %d: an earlier reading has not come back: %w", l.pid, probe.ErrTimeout)
+	}
+	type answer struct {
+		it  T
+		err error
 	}
 	done := make(chan answer, 1)
 	go func() {
-		p, err := l.live(ctx)
-		done <- answer{p, err}
+		it, err := do(ctx)
+		done <- answer{it, err}
 	}()
 	select {
 	case a := <-done:
@@ -63,17 +72,14 @@ func Read(ctx context.Context, h probe.Host, pid int, o Options) (*Process, erro
 			if ctx.Err() != nil {
 				a.err = context.Cause(ctx)
 			}
-			return nil, fmt.Errorf("read Python's memory of %d: %w", pid, a.err)
+			return none, fmt.Errorf("read Python's memory of %d: %w", l.pid, a.err)
 		}
-		if o.Record != nil {
-			*o.Record = *l.Record
-		}
-		return a.process, nil
+		return a.it, nil
 	case <-ctx.Done():
 		l.stop.Store(true)
-		leftBehind.Store(pid, struct{}{})
-		go func() { <-done; leftBehind.Delete(pid) }()
-		return nil, fmt.Errorf("read Python's memory of %d: %w", pid, context.Cause(ctx))
+		leftBehind.Store(l.pid, struct{}{})
+		go func() { <-done; leftBehind.Delete(l.pid) }()
+		return none, fmt.Errorf("read Python's memory of %d: %w", l.pid, context.Cause(ctx))
 	}
 }
 
@@ -143,9 +149,12 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 	if err := l.choose(ctx); err != nil {
 		return nil, err
 	}
-	at, err := l.locate(ctx)
-	if err != nil {
-		return nil, err
+	at, _, known := l.knownProgram()
+	if known = known && at.minor() < 14; !known { // where newer ones keep the tasks of asyncio, maps alone tells
+		var err error
+		if at, err = l.locate(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if l.version != 0 {
 		at.Version = l.version
@@ -196,6 +205,9 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 	if w == nil {
 		return nil, errors.New("it runs, and could not be read in one piece")
 	}
+	if !known {
+		l.rememberProgram(w.python)
+	}
 	var moved []bool
 	if !proof.Proved {
 		if err := guard(func() { moved = w.python.moved() }); err != nil {
@@ -221,6 +233,7 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 			}
 		}
 	}
+	w.python.release()
 	return told, nil
 }
 
@@ -259,7 +272,9 @@ func (l *look) locate(ctx context.Context) (place, error) {
 	open := func(x mapping) (probe.Image, error) { return l.memory.OpenImage(l.thread, x.path, x.lo, x.hi) }
 	var at place
 	var notFound error
-	if err := guard(func() { at, notFound = locate(parseMaps(b), exe, open, l.fresh()) }); err != nil {
+	m := l.fresh()
+	defer m.release()
+	if err := guard(func() { at, notFound = locate(parseMaps(b), exe, open, m) }); err != nil {
 		return place{}, err
 	}
 	return at, notFound

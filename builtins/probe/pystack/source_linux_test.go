@@ -17,7 +17,7 @@ import (
 
 // launch starts the interpreter in a directory until it has said a line; it is
 // ended with the test.
-func launch(t *testing.T, dir string, how *syscall.SysProcAttr, args ...string) int {
+func launch(t testing.TB, dir string, how *syscall.SysProcAttr, args ...string) int {
 	t.Helper()
 	interpreter, err := exec.LookPath("python3")
 	if err != nil {

@@ -19,33 +19,33 @@ type walk struct {
 // Errors: ErrUnsupported, ErrNotPython, ErrLayout, a read after which no other
 // would succeed.
 func walkThrough(m *memory, at place, kernel kernelThreads) (w *walk, err error) {
-	if at.Version != 0 {
-		return walkAs(m, at, kernel)
+	err = at.inEachVersion(func(at place) error {
+		w, err = walkAs(m, at, kernel)
+		return err
+	})
+	return w, err
+}
+
+// inEachVersion calls f with the version of a place, or with those that it may be.
+func (p place) inEachVersion(f func(place) error) error {
+	if p.Version != 0 {
+		return f(p)
 	}
-	for _, at.Version = range []uint32{0x30a, 0x309, 0x308} {
-		if w, err = walkAs(m, at, kernel); !errors.Is(err, ErrLayout) {
-			return w, err
+	for _, p.Version = range []uint32{0x30a, 0x309, 0x308} {
+		if err := f(p); !errors.Is(err, ErrLayout) {
+			return err
 		}
 	}
-	return nil, fmt.Errorf("CPython of a version that nothing tells: %w", ErrLayout)
+	return fmt.Errorf("CPython of a version that nothing tells: %w", ErrLayout)
 }
 
 func walkAs(m *memory, at place, kernel kernelThreads) (*walk, error) {
-	p, err := newPython(m, at)
+	p, list, err := enter(m, at)
 	if err != nil {
 		return nil, err
 	}
 	w := &walk{python: p}
-	var checked error
 	err = guard(func() {
-		list := p.interpreters()
-		if len(list) == 0 {
-			fail(at.Runtime, "it has no interpreter (yet, or any more): %w", ErrNotPython)
-		}
-		if checked = p.checkLayout(list[len(list)-1]); checked != nil { // the main one was the first
-			return
-		}
-		slices.Reverse(list) // it goes first
 		of := map[uint64][]*thread{}
 		for i, interp := range list {
 			threads, notes := p.threads(interp, i > 0)
@@ -77,15 +77,40 @@ func walkAs(m *memory, at place, kernel kernelThreads) (*walk, error) {
 		}
 		w.tasks = flatten(roots)
 	})
-	switch {
-	case err != nil && !final(err) && !errors.Is(err, ErrNotPython):
-		return nil, fmt.Errorf("CPython %v: %w: %w", p.at, ErrLayout, err)
-	case err != nil:
-		return nil, err
-	case checked != nil:
-		return nil, checked
+	if err != nil {
+		return nil, p.misread(err)
 	}
 	return w, nil
+}
+
+// enter finds the interpreters of a process, the main one first, and that they are
+// laid out as the version says.
+func enter(m *memory, at place) (p *python, interpreters []uint64, err error) {
+	if p, err = newPython(m, at); err != nil {
+		return nil, nil, err
+	}
+	var checked error
+	err = guard(func() {
+		interpreters = p.interpreters()
+		if len(interpreters) == 0 {
+			fail(at.Runtime, "it has no interpreter (yet, or any more): %w", ErrNotPython)
+		}
+		slices.Reverse(interpreters) // the newest is the first of them
+		checked = p.checkLayout(interpreters[0])
+	})
+	if err != nil {
+		return nil, nil, p.misread(err)
+	}
+	return p, interpreters, checked
+}
+
+// misread is the error of a walk that failed: where reading others may succeed,
+// what was read makes no sense.
+func (p *python) misread(err error) error {
+	if final(err) || errors.Is(err, ErrNotPython) {
+		return err
+	}
+	return fmt.Errorf("CPython %v: %w: %w", p.at, ErrLayout, err)
 }
 
 // tell is the walk as facts. moved is what python.moved gave; nil: nothing.
