@@ -161,7 +161,7 @@ func (w *leakWatch) sharedMemory(ctx context.Context) []Leak {
 	if len(fresh) == 0 {
 		return nil
 	}
-	segments, err := SharedMemory(ctx, w.host)
+	segments, err := SharedMemory(ctx, w.host, true)
 	if err != nil {
 		return nil
 	}

@@ -201,7 +201,7 @@ func TestSharedMemoryThatNobodyUses(t *testing.T) {
 	s.must(err)
 	t.Cleanup(func() { f.Close() })
 
-	segments, err := sharedMemory(t.Context(), newLive(t), s.dir)
+	segments, err := sharedMemory(t.Context(), newLive(t), s.dir, true)
 	s.must(err)
 	got := map[string]string{}
 	for _, seg := range segments {
@@ -214,8 +214,21 @@ func TestSharedMemoryThatNobodyUses(t *testing.T) {
 	if d := cmp.Diff(map[string]string{"left": "[]", "mapped": me, "open": me}, got); d != "" {
 		t.Error(d)
 	}
-	if _, err := SharedMemory(t.Context(), newLive(t)); err != nil {
+	if _, err := SharedMemory(t.Context(), newLive(t), true); err != nil {
 		t.Error(err)
+	}
+
+	// Who only wants to know what there is reads no process, and claims nothing.
+	var l Ledger
+	segments, err = sharedMemory(WithLedger(t.Context(), &l), newLive(t), s.dir, false)
+	s.must(err)
+	for _, seg := range segments {
+		if seg.Certain || len(seg.MappedBy) > 0 {
+			t.Errorf("%+v, without a look at its users", seg)
+		}
+	}
+	if len(segments) != 3 || len(l.Rows()) > 0 {
+		t.Errorf("%d segments, read %v", len(segments), l.Rows())
 	}
 }
 

@@ -20,8 +20,8 @@ type Segment struct {
 	// MappedBy are the processes that map it or have it open, in order; empty
 	// means nobody, if Certain.
 	MappedBy []int
-	// Certain: all processes of this user could be read. One of another user
-	// may still map a file that it may open.
+	// Certain: all processes of this user were read. One of another user may
+	// still map a file that it may open.
 	Certain bool
 }
 
@@ -31,13 +31,16 @@ const shmDir = "/dev/shm"
 // uses them. What nobody uses was left behind: no process of the system will
 // remove it. Names that begin with "sem." are semaphores.
 //
-// Cost: about 50 µs a process of the host, when there are such files.
+// Without users no process is read, and none that cannot be read is noted: for who
+// wants to know which files there are.
+//
+// Cost: with users about 50 µs a process of the host, when there are such files.
 // Errors: ErrUnsupported on a snapshot, fs.ErrPermission.
-func SharedMemory(ctx context.Context, h Host) ([]Segment, error) {
+func SharedMemory(ctx context.Context, h Host, users bool) ([]Segment, error) {
 	if !h.Clock().Live || h.Clock().PID == 0 {
 		return nil, fmt.Errorf("shm: %w", ErrUnsupported)
 	}
-	segments, err := sharedMemory(ctx, h, shmDir)
+	segments, err := sharedMemory(ctx, h, shmDir, users)
 	Cover(ctx, "shm", 0, err, "")
 	if err != nil {
 		return nil, fmt.Errorf("shm: %w", err)
@@ -45,7 +48,7 @@ func SharedMemory(ctx context.Context, h Host) ([]Segment, error) {
 	return segments, nil
 }
 
-func sharedMemory(ctx context.Context, h Host, dir string) ([]Segment, error) {
+func sharedMemory(ctx context.Context, h Host, dir string, users bool) ([]Segment, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !Gone(err) {
 		return nil, err
@@ -59,9 +62,9 @@ func sharedMemory(ctx context.Context, h Host, dir string) ([]Segment, error) {
 		}
 		byFile[fileOf(info)] = len(segments)
 		segments = append(segments, Segment{Path: filepath.Join(dir, entry.Name()), Size: info.Size(), UID: ownerOf(info),
-			Age: h.Now().Sub(info.ModTime()), Certain: true})
+			Age: h.Now().Sub(info.ModTime()), Certain: users})
 	}
-	if len(segments) == 0 {
+	if len(segments) == 0 || !users {
 		return segments, nil
 	}
 	pids, err := processes(ctx, h)
