@@ -3,6 +3,7 @@ package probe_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"runbook/builtins/probe"
 )
@@ -286,5 +289,63 @@ func TestRecoverRemovesPrivateDirectoriesThatNobodyUses(t *testing.T) {
 	}
 	if want := "runbook-python-0a1b runbook-run-0c runbook-run-0f runbook-run-mine"; strings.Join(left, " ") != want {
 		t.Errorf("left %v, want %s", left, want)
+	}
+}
+
+// Those of the versions before there was a lock are nobody's when nobody has their
+// events open.
+func TestRecoverRemovesPrivateDirectoriesWithoutALock(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	plugin, err := os.ReadFile("pytest_plugin.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leased, err := os.Create(filepath.Join(tmp, "leased"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leased.Close()
+	if _, err := unix.FcntlInt(leased.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		t.Skip("no leases here: ", err)
+	}
+	at := func(n int) string { return filepath.Join(tmp, fmt.Sprintf("runbook-pytest-%d", n)) }
+	for n := 1; n <= 6; n++ {
+		if err := os.Mkdir(at(n), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_ = os.WriteFile(filepath.Join(at(n), "runbook_pytest.py"), plugin, 0o600)
+		_ = os.WriteFile(filepath.Join(at(n), "events"), nil, 0o600)
+	}
+	open, err := os.OpenFile(filepath.Join(at(2), "events"), os.O_RDWR, 0) // its run goes on
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = os.WriteFile(filepath.Join(at(3), "notes.txt"), nil, 0o600)         // somebody's own
+	_ = os.WriteFile(filepath.Join(at(4), "runbook_pytest.py"), nil, 0o600) // no plugin of ours
+	_ = os.Remove(filepath.Join(at(5), "events"))                           // only just begun
+	_ = os.Rename(at(6), filepath.Join(tmp, "runbook-pytest-mine"))         // no name of ours
+	paths := func(found []probe.Recovery, err error) string {
+		var out []string
+		for _, r := range found {
+			if out = append(out, filepath.Base(r.Path)); r.Kind != probe.LeftDirectory || r.Err != nil {
+				t.Errorf("found %+v", r)
+			}
+		}
+		return fmt.Sprint(out, err)
+	}
+	h := live(t)
+	if got := paths(probe.Left(context.Background(), h, probe.Journals{}, nil)); got != "[runbook-pytest-1] <nil>" {
+		t.Errorf("listed %s", got)
+	}
+	if got := paths(probe.Recover(context.Background(), h, probe.Journals{}, nil, nil)); got != "[runbook-pytest-1] <nil>" {
+		t.Errorf("recovered %s", got)
+	}
+	open.Close()
+	if got := paths(probe.Recover(context.Background(), h, probe.Journals{}, nil, nil)); got != "[runbook-pytest-2] <nil>" {
+		t.Errorf("recovered %s, once it was closed", got)
+	}
+	if left, _ := filepath.Glob(filepath.Join(tmp, "runbook-pytest-*")); len(left) != 4 {
+		t.Errorf("left %v", left)
 	}
 }

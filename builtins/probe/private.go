@@ -102,7 +102,8 @@ func leftDirectories(ctx context.Context, h Host) (found []*leftover, done func(
 	entries, _ := os.ReadDir(os.TempDir()) // none there: nothing was left there
 	for _, e := range entries {
 		path := filepath.Join(os.TempDir(), e.Name())
-		if !privateNames().MatchString(e.Name()) || !e.IsDir() || ctx.Err() != nil {
+		marked := privateNames().MatchString(e.Name())
+		if !marked && !unmarkedNames().MatchString(e.Name()) || !e.IsDir() || ctx.Err() != nil {
 			continue
 		}
 		dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_DIRECTORY, 0)
@@ -110,7 +111,7 @@ func leftDirectories(ctx context.Context, h Host) (found []*leftover, done func(
 			continue // gone, or another user's
 		}
 		info, err := dir.Stat()
-		if err != nil || ownerOf(info) != h.Clock().UID || lock(dir, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		if err != nil || ownerOf(info) != h.Clock().UID || lock(dir, syscall.LOCK_EX|syscall.LOCK_NB) != nil || !marked && !isUnmarked(dir, h.Clock().UID) {
 			dir.Close()
 			continue
 		}
