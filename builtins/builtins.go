@@ -36,7 +36,7 @@ type Options struct {
 // Table is every builtin, in the order of the reference. Make one table a run:
 // it remembers what the run could not read and which trees it met.
 func Table(o Options) []engine.Builtin {
-	w := &world{host: o.Host, journals: o.Journals, seen: map[probe.Coverage]bool{}, sheds: map[string]*probe.GitWorktree{}, logFiles: probe.Logs{Stdin: o.Stdin}}
+	w := &world{host: o.Host, journals: o.Journals, seen: map[probe.Coverage]bool{}, pythons: map[probe.ID]*python{}, sheds: map[string]*probe.GitWorktree{}, logFiles: probe.Logs{Stdin: o.Stdin}}
 	return append([]engine.Builtin{
 		w.ps(),
 		w.threads(),
@@ -90,6 +90,7 @@ type world struct {
 	sheds    map[string]*probe.GitWorktree // throw-away work trees that are there, by path
 	trees    []*tree                       // that the recipe made: pkill asks how many are faulted
 	restored []restoration                 // of git.in_place, in order
+	pythons  map[probe.ID]*python          // that pystacks read last
 }
 
 var errNoHost = errors.New("there is no machine to look at")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.starlark.net/starlark"
 
@@ -58,27 +59,33 @@ func (w *world) pystacks() engine.Builtin {
 	return engine.Builtin{
 		Name: "pystacks",
 		Doc: "`pystack` of several processes, of those that it can be read of.\n\n" +
+			"One that was read less than 0.1 s ago is not read again, but for `again`. " +
 			"As `sample`, it does not fail for one that has ended or may not be read: that one is left out, and `coverage` says why. " +
 			"So is one that is no Python, and one whose Python was not saved when it was captured.",
 		Params: []engine.Arg{
 			{Name: "processes", Type: "list of process", Doc: "Also one process, or a tree."},
 			{Name: "tasks", Type: "bool", Default: "False", Doc: "Leave out, too, who has no tasks, for having imported neither trio nor asyncio: to find that out costs a fraction of a reading."},
+			{Name: "again", Type: "bool", Default: "False", Doc: "Read each of them now: for a second look."},
 		},
 		Returns: "dict of process to python",
 		Errors:  "only on wrong arguments, or when the run ends meanwhile",
 		Example: `pystacks(t).get(p)`,
 		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			var of processList
-			var tasks bool
-			if err := starlark.UnpackArgs(call.Name, args, kwargs, "processes", &of, "tasks?", &tasks); err != nil {
+			var tasks, again bool
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "processes", &of, "tasks?", &tasks, "again?", &again); err != nil {
 				return nil, err
 			}
 			return w.look(call, func(ctx context.Context, h probe.Host) (starlark.Value, error) {
-				pids := []int{}
-				var there processList
-				for _, p := range of {
+				readings := make([]*python, len(of))
+				var places, pids []int
+				for i, p := range of {
+					if x := w.recent(p, h.Now()); x != nil && !again {
+						readings[i] = x
+						continue
+					}
 					if err := same(ctx, h, p); err == nil {
-						there, pids = append(there, p), append(pids, p.it.PID)
+						places, pids = append(places, i), append(pids, p.it.PID)
 					} else if !ended(err) && !errors.Is(err, probe.ErrNotCaptured) {
 						probe.Cover(ctx, "pystack", p.it.PID, err, "")
 					}
@@ -91,16 +98,43 @@ func (w *world) pystacks() engine.Builtin {
 				if err := ctx.Err(); err != nil {
 					return nil, err
 				}
-				found := starlark.NewDict(len(pids))
-				for i, a := range answers {
-					if a != nil {
-						_ = found.SetKey(there[i], newPython(there[i], a))
+				for i, at := range places {
+					readings[at] = w.keep(of[at], answers[i])
+				}
+				found := starlark.NewDict(len(of))
+				for i, x := range readings {
+					if x != nil && !(tasks && len(x.it.tasks) == 0) {
+						_ = found.SetKey(of[i], x)
 					}
 				}
 				return found, nil
 			})
 		},
 	}
+}
+
+// keep makes an answer a reading, and keeps it for recent; nil: there is none.
+func (w *world) keep(p *process, a *pystack.Answer) *python {
+	if a == nil {
+		return nil
+	}
+	x := newPython(p, a)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pythons[p.it.ID] = x
+	return x
+}
+
+// recent is what pystacks read of a process a moment ago; nil: nothing.
+func (w *world) recent(p *process, now time.Time) *python {
+	const moment = 100 * time.Millisecond
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x := w.pythons[p.it.ID]
+	if x == nil || now.Sub(x.at) < 0 || now.Sub(x.at) >= moment {
+		return nil
+	}
+	return x
 }
 
 // python is what the interpreter of one process does.

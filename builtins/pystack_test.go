@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -111,6 +112,39 @@ out = [[p.pid for p in found], [(c.pid, c.status) for c in coverage() if c.probe
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
+}
+
+// Rules that ask about the same process one after the other share what was read.
+func TestPystacksReadsAgainOnlyWhenAsked(t *testing.T) {
+	now := wedged
+	now.At = pythonWorld(t, wedged).Now()
+	h := &counted{Host: pythonWorld(t, now)}
+	r := newRun(h)
+	r.text(t, `
+p = ps(pid = 102, relatives = False)[0]
+first = pystacks(p)
+second = pystacks([p], tasks = True)
+out = first[p] == second[p]`)
+	if h.reads != 1 {
+		t.Errorf("read %d times, want once", h.reads)
+	}
+	r.text(t, `out = pystacks(ps(pid = 102, relatives = False), again = True)`)
+	if h.reads != 2 {
+		t.Errorf("read %d times after again = True, want twice", h.reads)
+	}
+}
+
+// counted counts how often the Python of a process is read.
+type counted struct {
+	probe.Host
+	reads int
+}
+
+func (c *counted) ReadFile(ctx context.Context, path string, buf []byte) ([]byte, error) {
+	if path == "102/python" {
+		c.reads++
+	}
+	return c.Host.ReadFile(ctx, path, buf)
 }
 
 // The chain goes from the actor through its task, and who holds what that waits

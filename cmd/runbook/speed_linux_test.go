@@ -66,7 +66,7 @@ func BenchmarkAgainstScript(b *testing.B) {
 }
 
 // TestFasterThanTheScript guards the order of magnitude where tests run, beside
-// whatever else does. The goal is 0.15, on a machine of our own.
+// whatever else does. The goal is half of it, on a machine of our own.
 func TestFasterThanTheScript(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a script of many programs; -short was given")
@@ -78,11 +78,11 @@ func TestFasterThanTheScript(t *testing.T) {
 		for range 5 {
 			ratios = append(ratios, tree.lap(t, binary, "run", "wedged-actor", "--over", "0s", "--no-record", "--pid", strconv.Itoa(tree.root)).ratio())
 		}
-		if median(ratios) <= 0.4 {
+		if median(ratios) <= 0.3 {
 			return
 		}
 	}
-	t.Errorf("took %.2f of what the script takes; want at most 0.40: %.2f", median(ratios), ratios)
+	t.Errorf("took %.2f of what the script takes; want at most 0.30: %.2f", median(ratios), ratios)
 }
 
 // BenchmarkRootKnown runs the recipe in this process, with --pid. growth is its
