@@ -146,14 +146,22 @@ func newLoadError(rule string, pos syntax.Position, msg string, sources map[stri
 	return &LoadError{Rule: rule, Pos: position(pos), Msg: msg, Line: excerpt(pos, sources), Hint: hint}
 }
 
-var didYouMean = lazyregexp.New(`^(.*) \((did you mean .*\?)\)$`)
+var didYouMean = lazyregexp.New(`^(.*) \((did you mean \.?(.*)\?)\)$`)
 
+// splitHint takes the guess from a message, if it is one: of the interpreter's,
+// half of the letters may be wrong.
 func splitHint(msg string) (text, hint string) {
-	if m := didYouMean().FindStringSubmatch(msg); m != nil {
-		return m[1], m[2]
+	m := didYouMean().FindStringSubmatch(msg)
+	if m == nil {
+		return msg, ""
 	}
-	return msg, ""
+	if of := missed().FindStringSubmatch(m[1]); of != nil && Nearest(of[1]+of[2], []string{m[3]}) == "" {
+		return m[1], ""
+	}
+	return m[1], m[2]
 }
+
+var missed = lazyregexp.New(`^undefined: (\w+)$|has no \.(\w+) `)
 
 // ScriptError is an error of a running step as a person reads it.
 type ScriptError struct {

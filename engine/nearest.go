@@ -10,7 +10,7 @@ func Nearest(name string, candidates []string) string {
 		return []rune(strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s)))
 	}
 	want := fold(name)
-	best, least := "", (len(want)+2)/3+1 // a third of the letters may be wrong
+	best, least := "", min((len(want)+2)/3+1, len(want)) // a third of the letters may be wrong, and never all
 	for _, c := range candidates {
 		if c == "" || len(c) > 4*len(name)+8 {
 			continue

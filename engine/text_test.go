@@ -48,6 +48,26 @@ func TestNearest(t *testing.T) {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
+	if got := Nearest("q", []string{"r"}); got != "" {
+		t.Errorf("q: %q shares no letter with it", got)
+	}
+}
+
+// The interpreter guesses str for attr, and True for rule.
+func TestAGuessSharesItsLetters(t *testing.T) {
+	for msg, want := range map[string][2]string{
+		"undefined: attr (did you mean str?)":                        {"undefined: attr", ""},
+		"undefined: rule (did you mean True?)":                       {"undefined: rule", ""},
+		"undefined: notee (did you mean note?)":                      {"undefined: notee", "did you mean note?"},
+		"process has no .nmae field or method (did you mean .name?)": {"process has no .nmae field or method", "did you mean .name?"},
+		"process has no .path field or method (did you mean .pid?)":  {"process has no .path field or method", ""},
+		"no parameter older-then (did you mean older_than?)":         {"no parameter older-then", "did you mean older_than?"},
+		"a message without one":                                      {"a message without one", ""},
+	} {
+		if text, hint := splitHint(msg); text != want[0] || hint != want[1] {
+			t.Errorf("%s: %q, %q", msg, text, hint)
+		}
+	}
 }
 
 func TestByHand(t *testing.T) {
