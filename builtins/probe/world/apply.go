@@ -3,27 +3,48 @@ package world
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"runbook/builtins/probe"
+	"runbook/lazyregexp"
 )
 
 // world is what the lines so far describe.
 type world struct {
+	at                 place // of the line that is read
 	name, kernel, arch string
 	uid                int
 	machine            probe.Machine
 	procs              map[int]*process
-	files              map[string]string
-	failed             map[probe.Question]probe.Failure
+	files              map[string]file
+	failed             []failure
 	locks              []string
 	trees              []probe.CapturedTree
 }
 
+// place is a line of the text, and the sample in which it stands.
+type place struct{ line, sample int }
+
+// file is one below proc that a line gives in full.
+type file struct {
+	place
+	text string
+}
+
+// failure is a path that cannot be read.
+type failure struct {
+	place
+	path, how string // "denied", "timeout"
+}
+
 type process struct {
+	place
 	pid, ppid      int
 	args           []string
 	uid, tracer    int
@@ -39,6 +60,7 @@ type process struct {
 }
 
 type thread struct {
+	place
 	name, state, wchan, syscall string
 	cpu                         time.Duration
 	voluntary, forced           int
@@ -46,6 +68,7 @@ type thread struct {
 
 // descriptor is an open file; socket is set for one of these.
 type descriptor struct {
+	place
 	link   string
 	flags  int    // O_RDONLY 0, O_WRONLY 1, O_RDWR 2
 	inode  uint64 // as fdinfo has it
@@ -66,11 +89,12 @@ func newWorld() *world {
 		name: "box", kernel: "6.18.0", arch: "amd64", uid: 1000,
 		machine: probe.Machine{CPUs: 2, PtraceScope: -1, PidMax: 32768},
 		procs:   map[int]*process{},
-		files:   map[string]string{},
-		failed:  map[probe.Question]probe.Failure{},
+		files:   map[string]file{},
 	}
 }
 
+// apply reads a line. A thing may be said twice, in a later sample: then it has
+// changed meanwhile.
 func (w *world) apply(words []string) error {
 	what, rest := words[0], words[1:]
 	switch what {
@@ -79,11 +103,7 @@ func (w *world) apply(words []string) error {
 	case "lock":
 		return w.lock(rest)
 	case "file":
-		if len(rest) != 2 {
-			return errors.New(`file PATH "TEXT"`)
-		}
-		w.files[rest[0]] = bare(rest[1])
-		return nil
+		return w.file(rest)
 	case "denied", "timeout":
 		return w.fail(what, rest)
 	case "chosen":
@@ -93,12 +113,7 @@ func (w *world) apply(words []string) error {
 	case "python":
 		return w.python(rest)
 	case "gone":
-		for _, r := range rest {
-			if err := w.gone(r); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.gone(rest)
 	}
 	if pid, fd, ok := pair(what, ":"); ok {
 		p := w.procs[pid]
@@ -106,6 +121,9 @@ func (w *world) apply(words []string) error {
 			return fmt.Errorf("%s: there is no process %d yet", what, pid)
 		}
 		d, err := w.descriptor(pid, fd, rest)
+		if had := p.fds[fd]; had != nil && err == nil {
+			err = w.again(had.place)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
@@ -117,7 +135,7 @@ func (w *world) apply(words []string) error {
 		if p == nil {
 			return fmt.Errorf("%s: there is no process %d yet", what, pid)
 		}
-		if err := p.thread(tid, rest); err != nil {
+		if err := w.thread(p, tid, rest); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		return nil
@@ -128,7 +146,17 @@ func (w *world) apply(words []string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%q begins no line: PID, PID/TID, PID:FD, host, lock, file, python, denied, timeout, gone or ---", bare(what))
+	return &Unknown{fmt.Sprintf("no line begins with %q", bare(what)), bare(what), beginnings}
+}
+
+var beginnings = []string{"PID", "PID/TID", "PID:FD", "host", "lock", "file", "python", "denied", "timeout", "gone", "chosen", "doing", "---"}
+
+// again is the error of saying a thing twice in one sample.
+func (w *world) again(had place) error {
+	if had.sample == w.at.sample {
+		return fmt.Errorf("it is there already, since line %d", had.line)
+	}
+	return nil
 }
 
 func pair(s, sep string) (a, b int, ok bool) {
@@ -140,77 +168,130 @@ func pair(s, sep string) (a, b int, ok bool) {
 
 func (w *world) host(rest []string) error {
 	o, err := options(rest)
-	if err != nil {
-		return fmt.Errorf("host: %w", err)
+	if err == nil {
+		err = o.read(map[string]setter{
+			"uid": whole(&w.uid, 0), "kernel": text(&w.kernel), "arch": oneOf(&w.arch, "arch", "amd64", "arm64"), "name": text(&w.name),
+			"cpus": whole(&w.machine.CPUs, 1), "ptrace_scope": whole(&w.machine.PtraceScope, -1), "load": w.load,
+		}, nil)
 	}
-	err = o.read(map[string]func(string) error{
-		"uid": number(&w.uid), "kernel": text(&w.kernel), "arch": text(&w.arch), "name": text(&w.name),
-		"cpus": number(&w.machine.CPUs), "ptrace_scope": number(&w.machine.PtraceScope),
-		"load": func(s string) error {
-			_, err := fmt.Sscanf(s, "%f,%f,%f", &w.machine.Load1, &w.machine.Load5, &w.machine.Load15)
-			return err
-		},
-	})
 	if err != nil {
 		return fmt.Errorf("host: %w", err)
 	}
 	return nil
 }
+
+func (w *world) load(s string) error {
+	numbers := fields(s)
+	if len(numbers) != 3 {
+		return fmt.Errorf("%q is not three numbers, as 0.1,0.2,0.3 are", s)
+	}
+	for i, to := range []*float64{&w.machine.Load1, &w.machine.Load5, &w.machine.Load15} {
+		x, err := strconv.ParseFloat(numbers[i], 64)
+		if err != nil || !(x >= 0) {
+			return fmt.Errorf("%q is no load", numbers[i])
+		}
+		*to = x
+	}
+	return nil
+}
+
+// Words of /proc/locks.
+var (
+	lockKinds = []string{"FLOCK", "POSIX", "OFDLCK", "LEASE", "DELEG"}
+	lockModes = []string{"READ", "WRITE"}
+	lockFile  = lazyregexp.New(`^[0-9a-f]+:[0-9a-f]+:[0-9]+$`)
+)
 
 // lock keeps the rows as /proc/locks has them; moment numbers them.
 func (w *world) lock(rest []string) error {
 	if len(rest) < 4 {
 		return errors.New("lock KIND MODE PID DEV:INODE [waiters=…]")
 	}
+	kind, mode, pid, file := bare(rest[0]), bare(rest[1]), bare(rest[2]), bare(rest[3])
+	owner, err := strconv.Atoi(pid)
+	switch {
+	case !slices.Contains(lockKinds, kind):
+		return fmt.Errorf("lock: %w", unknown("kind", kind, lockKinds))
+	case !slices.Contains(lockModes, mode):
+		return fmt.Errorf("lock: %w", unknown("mode", mode, lockModes))
+	case err != nil || owner < -1:
+		return fmt.Errorf("lock: %q is no pid (-1: of an open file, 0: of somebody who cannot be seen)", pid)
+	case !lockFile().MatchString(file):
+		return fmt.Errorf("lock: %q is not DEV:INODE, as fe:00:5 is", file)
+	}
 	o, err := options(rest[4:])
+	var waiters []int
+	if err == nil {
+		err = o.read(map[string]setter{"waiters": pids(&waiters)}, nil)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("lock: %w", err)
 	}
-	row := func(arrow string, pid string) string {
-		return fmt.Sprintf("%s%-6s ADVISORY  %-5s %s %s 0 EOF", arrow, rest[0], rest[1], pid, rest[3])
+	row := func(arrow string, pid int) string {
+		return fmt.Sprintf("%s%-6s ADVISORY  %-5s %d %s 0 EOF", arrow, kind, mode, pid, file)
 	}
-	rows := row("", rest[2])
-	err = o.read(map[string]func(string) error{"waiters": func(s string) error {
-		for _, pid := range fields(s) {
-			rows += "\n" + row("-> ", pid)
-		}
-		return nil
-	}})
+	rows := row("", owner)
+	for _, pid := range waiters {
+		rows += "\n" + row("-> ", pid)
+	}
 	w.locks = append(w.locks, rows)
-	return err
+	return nil
+}
+
+func (w *world) file(rest []string) error {
+	if len(rest) != 2 || !strings.HasPrefix(rest[1], quote) {
+		return errors.New(`file PATH "TEXT"`)
+	}
+	path := bare(rest[0])
+	if !filepath.IsLocal(path) {
+		return fmt.Errorf("file %s: want a path below proc, as locks or 100/status", path)
+	}
+	if had, ok := w.files[path]; ok {
+		if err := w.again(had.place); err != nil {
+			return fmt.Errorf("file %s: %w", path, err)
+		}
+	}
+	w.files[path] = file{w.at, bare(rest[1])}
+	return nil
 }
 
 func (w *world) fail(how string, rest []string) error {
-	f := probe.Failure{Kind: how, Text: how}
-	for _, p := range rest {
-		f.Text = fmt.Sprintf("read %s: %s", p, map[string]string{"denied": "permission denied", "timeout": probe.ErrTimeout.Error()}[how])
-		first, about, _ := strings.Cut(p, "/")
-		switch {
-		case first == "sockets" || first == "pipe":
-			w.failed[probe.Question{Op: first, About: about}] = f
-		default:
-			for _, op := range []string{"read", "readlink", "readdir"} {
-				w.failed[probe.Question{Op: op, About: p}] = f
-			}
+	if len(rest) == 0 {
+		return fmt.Errorf("%s PATH…", how)
+	}
+	for _, path := range rest {
+		w.failed = append(w.failed, failure{w.at, bare(path), how})
+	}
+	return nil
+}
+
+func (w *world) gone(rest []string) error {
+	if len(rest) == 0 {
+		return errors.New("gone PID|PID:FD|PID/TID…")
+	}
+	for _, what := range rest {
+		if !w.remove(what) {
+			return fmt.Errorf("gone %s: it is not there", bare(what))
 		}
 	}
 	return nil
 }
 
-func (w *world) gone(what string) error {
+// remove reports whether it was there.
+func (w *world) remove(what string) bool {
 	if pid, fd, ok := pair(what, ":"); ok && w.procs[pid] != nil && w.procs[pid].fds[fd] != nil {
 		delete(w.procs[pid].fds, fd)
-		return nil
+		return true
 	}
-	if pid, tid, ok := pair(what, "/"); ok && w.procs[pid] != nil && w.procs[pid].threads[tid] != nil {
+	if pid, tid, ok := pair(what, "/"); ok && tid != pid && w.procs[pid] != nil && w.procs[pid].threads[tid] != nil {
 		delete(w.procs[pid].threads, tid)
-		return nil
+		return true
 	}
 	if pid, err := strconv.Atoi(what); err == nil && w.procs[pid] != nil {
 		delete(w.procs, pid)
-		return nil
+		return true
 	}
-	return fmt.Errorf("gone %s: it is not there", what)
+	return false
 }
 
 // process reads `PID PPID STATE "COMMAND" …`, or options alone for one that is
@@ -220,27 +301,29 @@ func (w *world) process(pid int, rest []string) error {
 	at := firstOption(rest, 0)
 	switch {
 	case at == 0 && p != nil && len(rest) > 0:
+	case at == 3 && p != nil && w.again(p.place) != nil:
+		return w.again(p.place)
 	case at == 3:
-		p = &process{pid: pid, uid: 1000, age: time.Minute, cgroup: "/", netns: "net:[4026531840]",
+		p = &process{place: w.at, pid: pid, uid: 1000, age: time.Minute, cgroup: "/", netns: "net:[4026531840]",
 			threads: map[int]*thread{}, fds: map[int]*descriptor{}}
 		var err error
-		if p.ppid, err = strconv.Atoi(rest[0]); err != nil {
-			return fmt.Errorf("parent %q: not a pid", bare(rest[0]))
+		if p.ppid, err = strconv.Atoi(rest[0]); err != nil || p.ppid < 0 || p.ppid == pid {
+			return fmt.Errorf("parent %q: not the pid of one", bare(rest[0]))
 		}
 		if p.args, err = argv(bare(rest[2])); err != nil {
 			return err
 		}
-		state := rest[1]
-		if len(state) != 1 || !strings.Contains("RSDTtZXI", state) {
-			return fmt.Errorf("state %q: not one of R S D T t Z X I", bare(state))
+		main := &thread{place: w.at, voluntary: 1}
+		if err := state(main)(rest[1]); err != nil {
+			return err
 		}
-		p.threads[pid] = &thread{state: state, voluntary: 1}
+		p.threads[pid] = main
 		if len(p.args) > 0 {
 			name := p.args[0]
 			if !strings.HasPrefix(name, "_subactor[") {
 				name = path.Base(name)
 			}
-			p.threads[pid].name = name
+			main.name = name
 			p.exe = "/usr/bin/" + name
 			if strings.HasPrefix(name, "_subactor[") || strings.HasPrefix(name, "python") {
 				p.exe = "/usr/bin/python3"
@@ -256,18 +339,34 @@ func (w *world) process(pid int, rest []string) error {
 		return err
 	}
 	main := p.threads[pid]
-	known := main.options()
+	known := main.options(w.at)
 	delete(known, "name")
 	known["comm"] = text(&main.name)
-	for name, set := range map[string]func(string) error{
-		"uid": number(&p.uid), "age": duration(&p.age), "tracer": number(&p.tracer), "sid": number(&p.sid), "pgid": number(&p.pgid),
+	maps.Copy(known, map[string]setter{
+		"uid": whole(&p.uid, 0), "age": age(&p.age), "tracer": whole(&p.tracer, 0), "sid": whole(&p.sid, 0), "pgid": whole(&p.pgid, 0),
 		"cgroup": text(&p.cgroup), "exe": text(&p.exe), "netns": text(&p.netns),
-		"ignored": signals(&p.ign), "blocked": signals(&p.blk), "caught": signals(&p.caug), "ppid": number(&p.ppid),
-		"state": text(&main.state), "exit": number(&p.exit),
-	} {
-		known[name] = set
+		"ignored": signals(&p.ign), "blocked": signals(&p.blk), "caught": signals(&p.caug), "ppid": whole(&p.ppid, 0),
+		"exit": whole(&p.exit, 0),
+	})
+	return o.read(known, nil)
+}
+
+// age takes one that a process can have: none is older than the machine is up.
+func age(to *time.Duration) setter {
+	return func(s string) error {
+		if err := duration(to)(s); err != nil {
+			return err
+		}
+		if *to > Now.Sub(boot) {
+			return fmt.Errorf("%s is longer than the machine is up, %v", s, Now.Sub(boot))
+		}
+		return nil
 	}
-	return o.read(known)
+}
+
+// state takes a letter, as ps(1) has it.
+func state(t *thread) setter {
+	return oneOf(&t.state, "state", "R", "S", "D", "T", "t", "Z", "X", "I")
 }
 
 // argv splits a command line at blanks. An argument with blanks stands in '…':
@@ -294,17 +393,25 @@ func argv(s string) ([]string, error) {
 	return args, nil
 }
 
-func (t *thread) options() map[string]func(string) error {
-	return map[string]func(string) error{
-		"name": text(&t.name), "wchan": text(&t.wchan), "syscall": text(&t.syscall), "cpu": duration(&t.cpu),
-		"switches": fill(&t.voluntary, &t.forced), "state": text(&t.state),
+func (t *thread) options(at place) map[string]setter {
+	return map[string]setter{
+		"name": text(&t.name), "wchan": text(&t.wchan), "cpu": duration(&t.cpu), "switches": two(&t.voluntary, &t.forced), "state": state(t),
+		"syscall": func(s string) error { t.syscall, t.place = s, at; return nil }, // it is read with all of the world at hand
 	}
 }
 
-func (p *process) thread(tid int, rest []string) error {
+func (w *world) thread(p *process, tid int, rest []string) error {
 	t := p.threads[tid]
-	if len(rest) > 0 && len(rest[0]) == 1 {
-		t = &thread{state: rest[0], name: p.threads[p.pid].name, voluntary: 1}
+	if len(rest) > 0 && firstOption(rest, 0) != 0 {
+		if t != nil {
+			if err := w.again(t.place); err != nil {
+				return err
+			}
+		}
+		t = &thread{place: w.at, name: p.threads[p.pid].name, voluntary: 1}
+		if err := state(t)(rest[0]); err != nil {
+			return err
+		}
 		p.threads[tid], rest = t, rest[1:]
 	}
 	if t == nil {
@@ -314,7 +421,7 @@ func (p *process) thread(tid int, rest []string) error {
 	if err != nil {
 		return err
 	}
-	return o.read(t.options())
+	return o.read(t.options(w.at), nil)
 }
 
 // chosen is a tree that whoever took the capture had chosen, and perhaps why
@@ -326,11 +433,14 @@ func (w *world) chosen(words []string) error {
 			t.Overdue = bare(word)
 			continue
 		}
-		pid, err := strconv.Atoi(word)
+		pid, err := w.there(word)
 		if err != nil {
 			return fmt.Errorf(`chosen PID… ["WHY"]: %w`, err)
 		}
 		t.PIDs = append(t.PIDs, pid)
+	}
+	if len(t.PIDs) == 0 {
+		return errors.New(`chosen PID… ["WHY"]`)
 	}
 	w.trees = append(w.trees, t)
 	return nil
@@ -341,9 +451,9 @@ func (w *world) doing(words []string) error {
 	if len(words) != 2 || len(w.trees) == 0 {
 		return errors.New(`doing PID "TEXT", after chosen`)
 	}
-	pid, err := strconv.Atoi(words[0])
+	pid, err := w.there(words[0])
 	if err != nil {
-		return err
+		return fmt.Errorf("doing: %w", err)
 	}
 	t := &w.trees[len(w.trees)-1]
 	if t.Doing == nil {
@@ -351,4 +461,13 @@ func (w *world) doing(words []string) error {
 	}
 	t.Doing[pid] = bare(words[1])
 	return nil
+}
+
+// there is the pid of a process of the world.
+func (w *world) there(word string) (int, error) {
+	pid, err := strconv.Atoi(word)
+	if err != nil || w.procs[pid] == nil {
+		return 0, fmt.Errorf("there is no process %s yet", bare(word))
+	}
+	return pid, nil
 }

@@ -103,7 +103,7 @@ func (t *thread) syscallText(arch string) (string, error) {
 	for i, p := range parts[1:] {
 		v, err := strconv.ParseInt(p, 0, 64)
 		if err != nil {
-			return "", fmt.Errorf("syscall %s: argument %q: %w", parts[0], p, err)
+			return "", fmt.Errorf("syscall %s: argument %q is no number", parts[0], p)
 		}
 		args[i] = uint64(v)
 	}

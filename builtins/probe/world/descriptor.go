@@ -3,6 +3,7 @@ package world
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -13,12 +14,15 @@ import (
 // How a descriptor is open (open(2)).
 var accessModes = map[string]int{"r": 0, "w": 1, "rw": 2}
 
+// What a descriptor may be.
+var kinds = []string{"tcp", "tcp6", "unix", "epoll", "pipe", "file", "pidfd", "timerfd", "link"}
+
 func (w *world) descriptor(pid, fd int, rest []string) (*descriptor, error) {
 	if len(rest) == 0 {
-		return nil, errors.New("what is it? tcp, tcp6, unix, epoll, pipe, file, pidfd, timerfd or link")
+		return nil, errors.New("what is it? " + strings.Join(kinds, ", "))
 	}
 	kind, rest := rest[0], rest[1:]
-	d := &descriptor{flags: 2, inode: 1}
+	d := &descriptor{place: w.at, flags: 2, inode: 1}
 	switch kind {
 	case "tcp", "tcp6", "unix":
 		return d, d.readSocket(pid, fd, kind, rest)
@@ -40,9 +44,10 @@ func (w *world) descriptor(pid, fd int, rest []string) (*descriptor, error) {
 		if err != nil {
 			return nil, err
 		}
-		return d, o.read(map[string]func(string) error{"ino": big(&d.inode)})
+		return d, o.read(map[string]setter{"ino": inode(&d.inode)}, nil)
 	case "pidfd":
-		if len(rest) != 1 {
+		var of int
+		if len(rest) != 1 || whole(&of, 1)(rest[0]) != nil {
 			return nil, errors.New("pidfd PID")
 		}
 		d.link = "anon_inode:[pidfd]"
@@ -63,7 +68,7 @@ func (w *world) descriptor(pid, fd int, rest []string) (*descriptor, error) {
 		d.link = bare(rest[0])
 		return d, nil
 	}
-	return nil, fmt.Errorf("%q is not tcp, tcp6, unix, epoll, pipe, file, pidfd, timerfd or link", bare(kind))
+	return nil, unknown("kind", kind, kinds)
 }
 
 func (d *descriptor) readSocket(pid, fd int, family string, rest []string) error {
@@ -76,24 +81,25 @@ func (d *descriptor) readSocket(pid, fd int, family string, rest []string) error
 			break
 		}
 	}
-	max := 3
+	states, most, address := tcpStates, 3, tcpAddress
 	if family == "unix" {
-		max = 2
+		states, most, address = unixStates, 2, text
 	}
-	if at < 1 || at > max {
+	if at < 1 || at > most {
 		return errors.New("tcp|tcp6|unix STATE LOCAL [REMOTE] [name=value…]")
 	}
-	s.State = rest[0]
-	if at > 1 {
-		s.Local = bare(rest[1])
+	if err := oneOf(&s.State, "state", states...)(bare(rest[0])); err != nil {
+		return err
 	}
-	if at > 2 {
-		s.Remote = bare(rest[2])
+	for i, to := range []*string{&s.Local, &s.Remote}[:at-1] {
+		if err := address(to)(bare(rest[1+i])); err != nil {
+			return err
+		}
 	}
 	if family != "unix" {
 		s.LastRecv = time.Second
 	}
-	if s.State == "LISTEN" {
+	if s.Listening() {
 		s.AcceptQ, s.Backlog = 0, 128
 	}
 	s.FIN = s.State == "CLOSE-WAIT" || s.State == "LAST-ACK" || s.State == "CLOSING"
@@ -101,14 +107,58 @@ func (d *descriptor) readSocket(pid, fd int, family string, rest []string) error
 	if err != nil {
 		return err
 	}
-	err = o.read(map[string]func(string) error{
-		"rq": number(&s.RecvQ), "sq": number(&s.SendQ), "fin": flag(&s.FIN), "lastrecv": duration(&s.LastRecv),
-		"received": big(&s.Received), "type": text(&s.Type), "ino": big(&s.Inode), "acceptq": number(&s.AcceptQ),
-		"backlog": number(&s.Backlog), "peer": text(&d.peer), "remote": text(&s.Remote), "cred": number(&s.PeerCredPID),
-		"source": text(&s.Source), "netns": text(&s.NetNS),
-	})
+	known := map[string]setter{
+		"rq": queue(&s.RecvQ), "sq": queue(&s.SendQ), "lastrecv": duration(&s.LastRecv),
+		"received": inode(&s.Received), "type": oneOf(&s.Type, "type", "stream", "dgram", "seqpacket"), "ino": inode(&s.Inode),
+		"peer": peer(&d.peer), "remote": address(&s.Remote), "cred": whole(&s.PeerCredPID, 0),
+		"source": oneOf(&s.Source, "source", "getfd", "sock_diag", "proc"), "netns": text(&s.NetNS),
+	}
+	if s.Listening() {
+		known["acceptq"], known["backlog"] = whole(&s.AcceptQ, 0), whole(&s.Backlog, 0)
+	}
+	if err := o.read(known, map[string]*bool{"fin": &s.FIN}); err != nil {
+		return err
+	}
 	d.socket, d.link = s, fmt.Sprintf("socket:[%d]", s.Inode)
-	return err
+	return nil
+}
+
+// States of a socket, in the words of ss(8).
+var (
+	tcpStates  = []string{"ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN", "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING"}
+	unixStates = []string{"ESTAB", "LISTEN", "UNCONN"}
+)
+
+// tcpAddress takes 127.0.0.1:5000, [::1]:5000 or, for any, *:5000.
+func tcpAddress(to *string) setter {
+	return func(s string) error {
+		if _, err := netip.ParseAddrPort(strings.Replace(s, "*:", "0.0.0.0:", 1)); err != nil {
+			return fmt.Errorf("%q is no address, as 127.0.0.1:5000 or [::1]:5000 are", s)
+		}
+		*to = s
+		return nil
+	}
+}
+
+// queue takes a number of bytes; "unknown" where nobody could read it.
+func queue(to *int) setter {
+	return func(s string) error {
+		if s == "unknown" {
+			*to = -1
+			return nil
+		}
+		return whole(to, 0)(s)
+	}
+}
+
+func peer(to *string) setter {
+	return func(s string) error {
+		if _, _, ok := pair(s, ":"); !ok {
+			return fmt.Errorf("%q is not PID:FD", s)
+		}
+		*to = s
+		return nil
+	}
 }
 
 func (d *descriptor) readEpoll(rest []string) error {
@@ -116,7 +166,7 @@ func (d *descriptor) readEpoll(rest []string) error {
 		a, b, ok := strings.Cut(word, "=")
 		fd, errA := strconv.Atoi(a)
 		events, errB := strconv.ParseUint(b, 16, 32)
-		if !ok || errA != nil || errB != nil {
+		if !ok || errA != nil || errB != nil || fd < 0 {
 			return fmt.Errorf("epoll: %q is not FD=EVENTS, in hexadecimal", bare(word))
 		}
 		d.epoll = append(d.epoll, watch{fd, events})
@@ -139,5 +189,16 @@ func (d *descriptor) readPipe(rest []string) error {
 	if err != nil {
 		return err
 	}
-	return o.read(map[string]func(string) error{"fill": fill(&d.pipe.Bytes, &d.pipe.Capacity)})
+	return o.read(map[string]setter{"fill": func(s string) error { return fill(d.pipe, s) }}, nil)
+}
+
+// fill takes "BYTES/CAPACITY".
+func fill(p *probe.PipeFill, s string) error {
+	if err := two(&p.Bytes, &p.Capacity)(s); err != nil {
+		return err
+	}
+	if p.Bytes > p.Capacity {
+		return fmt.Errorf("%d bytes do not fit into %d", p.Bytes, p.Capacity)
+	}
+	return nil
 }

@@ -48,6 +48,7 @@
 //	PID:FD tcp|tcp6 STATE LOCAL [REMOTE] [option…]
 //	PID:FD unix STATE [LOCAL] [option…]          "" = unnamed
 //	   rq=0 sq=0 fin lastrecv=1s received=N type=stream ino=N
+//	                                             rq=unknown: nobody could read it
 //	   acceptq=0 backlog=128                     of a listener
 //	   peer=PID:FD                               the other end of a UNIX socket
 //	   remote=/run/x.sock cred=PID source=getfd
@@ -74,7 +75,7 @@
 // # The rest
 //
 //	host uid=1000 kernel=6.18.0 arch=amd64 name=box cpus=2 load=0.1,0.2,0.3 ptrace_scope=-1
-//	lock FLOCK|POSIX READ|WRITE PID DEV:INODE [waiters=101,102]
+//	lock FLOCK|POSIX|OFDLCK READ|WRITE PID DEV:INODE [waiters=101,102]
 //	file PATH "TEXT"        any file below proc, "\n" is a line's end
 //	denied PATH…            reading it fails: 101/syscall, 101/fd, sockets/101, pipe/101/1
 //	timeout PATH…           as above
@@ -86,5 +87,6 @@
 //
 // A line --- begins the next sample (over=1s otherwise). Everything stays as
 // it was but for what the lines below it say; a process or thread that is
-// already there may be named with options alone: `101 cpu=2s`.
+// already there may be named with options alone: `101 cpu=2s`. Nothing may be
+// said twice in one sample, and what no kernel would show is a mistake.
 package world

@@ -10,8 +10,9 @@ import (
 	"runbook/builtins/probe"
 )
 
-// moment writes the world as the kernel would show it at one time.
-func (w *world) moment(at time.Time) (*probe.Moment, error) {
+// moment writes the world as the kernel would show it at one time. Errors:
+// *Mistake.
+func (w *world) moment(at time.Time, sample int) (*probe.Moment, error) {
 	m := probe.NewAnswers()
 	m.Machine = &w.machine
 	m.Files["locks"] = []byte(w.lockRows())
@@ -30,20 +31,19 @@ func (w *world) moment(at time.Time) (*probe.Moment, error) {
 			return nil, err
 		}
 	}
-	for path, text := range w.files {
-		m.Files[path] = []byte(text)
+	for path, f := range w.files {
+		if err := w.below(path); err != nil && f.sample == sample {
+			return nil, &Mistake{f.line, fmt.Errorf("file %s: %w", path, err)}
+		}
+		m.Files[path] = []byte(f.text)
 	}
-	for q, f := range w.failed {
-		m.Failed[q] = f
-		delete(m.Files, q.About)
-		delete(m.Links, q.About)
-		delete(m.Dirs, q.About)
-		if pid, err := strconv.Atoi(q.About); err == nil && q.Op == "sockets" {
-			delete(m.Sockets, pid)
+	for _, f := range w.failed {
+		if err := w.readable(m, f.path); err != nil && f.sample == sample {
+			return nil, &Mistake{f.line, fmt.Errorf("%s %s: %w", f.how, f.path, err)}
 		}
-		if q.Op == "pipe" {
-			delete(m.Pipes, q.About)
-		}
+	}
+	for _, f := range w.failed {
+		f.show(m)
 	}
 	return &probe.Moment{At: at, Asked: []*probe.Answers{m}}, nil
 }
@@ -92,7 +92,7 @@ func (w *world) show(m *probe.Answers, p *process, at time.Time) error {
 		}
 		if p.python != nil {
 			if err := p.python.show(m, dir, at); err != nil {
-				return fmt.Errorf("process %d: %w", p.pid, err)
+				return err
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func (w *world) show(m *probe.Answers, p *process, at time.Time) error {
 		nr, err := t.syscallText(w.arch)
 		switch {
 		case err != nil:
-			return fmt.Errorf("process %d, thread %d: %w", p.pid, tid, err)
+			return &Mistake{t.line, fmt.Errorf("%d/%d: %w", p.pid, tid, err)}
 		case nr == "denied":
 			w.denied(m, task+"syscall")
 			if tid == p.pid {
@@ -171,7 +171,7 @@ func (w *world) showFDs(m *probe.Answers, p *process, dir string) error {
 		if d.peer != "" {
 			peer, fd, ok := pair(d.peer, ":")
 			if !ok || w.procs[peer] == nil || w.procs[peer].fds[fd] == nil || w.procs[peer].fds[fd].socket == nil {
-				return fmt.Errorf("process %d, fd %d: peer %s is no socket", p.pid, n, d.peer)
+				return &Mistake{d.line, fmt.Errorf("%d:%d: peer %s is no socket", p.pid, n, d.peer)}
 			}
 			s.PeerInode = w.procs[peer].fds[fd].socket.Inode
 		}

@@ -19,6 +19,7 @@ import (
 type python struct {
 	answer             pystack.Answer
 	owners, candidates map[string]string // by the name of the task that waits
+	places             []place           // of the tasks
 }
 
 const pythonLines = `python PID VERSION [unproven]; or, after that, python PID thread NAME "FUNCTION FILE:LINE SOURCE"… or python PID task NAME STATE "FUNCTION FILE:LINE SOURCE"… [name=value…]`
@@ -28,12 +29,12 @@ func (w *world) python(rest []string) error {
 	if len(rest) < 2 {
 		return errors.New(pythonLines)
 	}
-	pid, err := strconv.Atoi(rest[0])
-	if err != nil || w.procs[pid] == nil {
-		return fmt.Errorf("python %s: there is no such process yet", bare(rest[0]))
+	pid, err := w.there(rest[0])
+	if err != nil {
+		return fmt.Errorf("python: %w", err)
 	}
 	p := w.procs[pid].python
-	if p == nil && strings.HasPrefix(rest[1], "3.") && len(rest) <= 3 {
+	if p == nil && version().MatchString(rest[1]) && len(rest) <= 3 {
 		proved := len(rest) == 2
 		w.procs[pid].python = &python{owners: map[string]string{}, candidates: map[string]string{}, answer: pystack.Answer{Lines: pystack.Lines{}, Process: &pystack.Process{
 			PID: pid, Python: rest[1], Proof: pystack.Proof{Proved: proved, Tries: 1}, Threads: []pystack.Thread{}, Tasks: []pystack.Task{}}}}
@@ -46,7 +47,7 @@ func (w *world) python(rest []string) error {
 	case p != nil && rest[1] == "thread" && len(rest) > 2:
 		return p.thread(pid, rest[2:])
 	case p != nil && rest[1] == "task" && len(rest) > 3:
-		return p.task(pid, rest[2:])
+		return p.task(w.at, pid, rest[2:])
 	}
 	return errors.New(pythonLines)
 }
@@ -62,7 +63,7 @@ func (p *python) thread(pid int, rest []string) error {
 	t.Frames = frames
 	o, err := options(rest)
 	if err == nil {
-		err = o.read(map[string]func(string) error{"tid": number(&t.TID), "gil": flag(&t.HoldsGIL), "daemon": flag(&t.Daemon)})
+		err = o.read(map[string]setter{"tid": whole(&t.TID, 1)}, map[string]*bool{"gil": &t.HoldsGIL, "daemon": &t.Daemon})
 	}
 	p.answer.Process.Threads = append(p.answer.Process.Threads, t)
 	return err
@@ -70,10 +71,10 @@ func (p *python) thread(pid int, rest []string) error {
 
 // task is one with its await chain, the outermost frame first, and what it waits
 // for.
-func (p *python) task(pid int, rest []string) error {
+func (p *python) task(at place, pid int, rest []string) error {
 	t := pystack.Task{ID: len(p.answer.Process.Tasks), Library: "trio", Name: bare(rest[0]), Parent: -1, Nursery: -1, State: rest[1], TID: pid, Schedules: -1, Ran: -1, Cancelled: new(false)}
-	if !slices.Contains([]string{pystack.Parked, pystack.Running, pystack.Runnable}, t.State) {
-		return fmt.Errorf("task %s: state %q: not parked, running or runnable", t.Name, t.State)
+	if err := oneOf(&t.State, "state", pystack.Parked, pystack.Running, pystack.Runnable)(bare(rest[1])); err != nil {
+		return fmt.Errorf("task %s: %w", t.Name, err)
 	}
 	frames, rest, err := p.frames(rest[2:])
 	if err != nil {
@@ -83,10 +84,13 @@ func (p *python) task(pid int, rest []string) error {
 	wait, owner, candidate, parent := pystack.Wait{FD: -1, Owner: -1}, "", "", ""
 	o, err := options(rest)
 	if err == nil {
-		err = o.read(map[string]func(string) error{
-			"library": text(&t.Library), "tid": number(&t.TID), "wait": text(&wait.Kind), "fd": number(&wait.FD), "pid": number(&wait.PID), "owner": text(&owner), "candidate": text(&candidate),
-			"detail": text(&wait.Detail), "parent": text(&parent), "deadline": real(&t.Deadline), "nursery": number(&t.Nursery), "schedules": count(&t.Schedules), "cancelled": flag(t.Cancelled), "shielded": flag(&t.Shielded), "deaf": flag(&t.Deaf),
-		})
+		err = o.read(map[string]setter{
+			"library": oneOf(&t.Library, "library", "trio", "asyncio"), "tid": whole(&t.TID, 1), "wait": oneOf(&wait.Kind, "wait", waits...), "fd": whole(&wait.FD, 0), "pid": whole(&wait.PID, 1),
+			"owner": text(&owner), "candidate": text(&candidate), "detail": text(&wait.Detail), "parent": text(&parent), "deadline": seconds(&t.Deadline), "nursery": whole(&t.Nursery, 0), "schedules": whole(&t.Schedules, 0),
+		}, map[string]*bool{"cancelled": t.Cancelled, "shielded": &t.Shielded, "deaf": &t.Deaf})
+	}
+	if err != nil {
+		return fmt.Errorf("task %s: %w", t.Name, err)
 	}
 	if wait.Kind != "" {
 		t.Waits = []pystack.Wait{wait}
@@ -104,8 +108,15 @@ func (p *python) task(pid int, rest []string) error {
 		return fmt.Errorf("task %s: candidate=%s, and wait= says of what, owner= that it is known", t.Name, candidate)
 	}
 	p.answer.Process.Tasks, p.owners[t.Name], p.candidates[t.Name] = append(p.answer.Process.Tasks, t), owner, candidate
-	return err
+	p.places = append(p.places, at)
+	return nil
 }
+
+// What a task may wait for: see pystack.Wait.
+var waits = []string{"read", "write", "lock", "semaphore", "capacity", "condition", "event", "receive", "send", "nursery",
+	"task", "gather", "group", "sleep", "forever", "thread", "process", "queue", "future"}
+
+var version = lazyregexp.New(`^3\.[0-9]+(\.[0-9]+)?$`)
 
 var frameText = lazyregexp.New(`^(\S+) (\S+):(\d+)(?: (.*))?$`)
 
@@ -118,7 +129,7 @@ func (p *python) frames(rest []string) (frames []pystack.Frame, options []string
 		}
 		line, err := strconv.Atoi(x[3])
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("%s is no line of a file", x[3])
 		}
 		frames, rest = append(frames, pystack.Frame{Func: x[1], File: x[2], Line: line}), rest[1:]
 		if x[4] != "" {
@@ -140,13 +151,13 @@ func (p *python) show(m *probe.Answers, dir string, at time.Time) error {
 		}
 		if owner := p.owners[tasks[i].Name]; owner != "" {
 			if tasks[i].Waits[0].Owner = called(owner); tasks[i].Waits[0].Owner < 0 {
-				return fmt.Errorf("task %s: owner=%s: there is no such task", tasks[i].Name, owner)
+				return &Mistake{p.places[i].line, fmt.Errorf("task %s: owner=%s: there is no such task", tasks[i].Name, owner)}
 			}
 		}
 		if candidate := p.candidates[tasks[i].Name]; candidate != "" {
 			at := called(candidate)
 			if at < 0 {
-				return fmt.Errorf("task %s: candidate=%s: there is no such task", tasks[i].Name, candidate)
+				return &Mistake{p.places[i].line, fmt.Errorf("task %s: candidate=%s: there is no such task", tasks[i].Name, candidate)}
 			}
 			tasks[i].Waits[0].Candidates = []int{at}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runbook/builtins/probe"
+	"runbook/lazyregexp"
 )
 
 // Now is when the first sample of every world is taken.
@@ -18,7 +19,8 @@ var boot = Now.Add(-1000 * time.Hour)
 
 const ticks = 100
 
-// Parse makes a host from text. It never acts. Errors name the line.
+// Parse makes a host from text. It never acts. Errors: *Mistake; what it wraps
+// may be *Unknown.
 func Parse(text string) (*probe.Snapshot, error) {
 	var moments []*probe.Moment
 	var meta probe.SnapshotMeta
@@ -30,9 +32,12 @@ func Parse(text string) (*probe.Snapshot, error) {
 	for i, s := range samples {
 		// A later sample is the world as all lines up to its end describe it.
 		w := newWorld()
-		for _, l := range flatten(samples[:i+1]) {
-			if err := w.apply(l.words); err != nil {
-				return nil, fmt.Errorf("line %d: %w", l.number, err)
+		for n, s := range samples[:i+1] {
+			for _, l := range s.lines {
+				w.at = place{l.number, n}
+				if err := w.apply(l.words); err != nil {
+					return nil, &Mistake{l.number, err}
+				}
 			}
 		}
 		over := time.Duration(0)
@@ -40,9 +45,9 @@ func Parse(text string) (*probe.Snapshot, error) {
 			over = s.over
 			at = at.Add(over)
 		}
-		m, err := w.moment(at)
+		m, err := w.moment(at, i)
 		if err != nil {
-			return nil, fmt.Errorf("sample %d: %w", i, err)
+			return nil, err
 		}
 		m.Over = over
 		moments = append(moments, m)
@@ -61,20 +66,12 @@ type sample struct {
 	lines []line
 }
 
-func flatten(samples []sample) []line {
-	var all []line
-	for _, s := range samples {
-		all = append(all, s.lines...)
-	}
-	return all
-}
-
 func split(text string) ([]sample, error) {
 	samples := []sample{{}}
 	for i, raw := range strings.Split(text, "\n") {
 		w, err := words(raw)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+1, err)
+			return nil, &Mistake{i + 1, err}
 		}
 		if len(w) == 0 {
 			continue
@@ -87,10 +84,10 @@ func split(text string) ([]sample, error) {
 		next := sample{over: time.Second}
 		o, err := options(w[1:])
 		if err == nil {
-			err = o.read(map[string]func(string) error{"over": duration(&next.over)})
+			err = o.read(map[string]setter{"over": duration(&next.over)}, nil)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: ---: %w", i+1, err)
+			return nil, &Mistake{i + 1, fmt.Errorf("---: %w", err)}
 		}
 		samples = append(samples, next)
 	}
@@ -116,13 +113,13 @@ func words(s string) ([]string, error) {
 				s = s[1:]
 				continue
 			}
-			quoted, err := strconv.QuotedPrefix(s)
-			if err != nil {
+			quoted := quotation().FindString(s)
+			if quoted == "" {
 				return nil, errors.New("a quote that does not end")
 			}
 			text, err := strconv.Unquote(quoted)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", quoted, err)
+				return nil, fmt.Errorf(`%s: only \" and \\, \n and \t stand behind a \`, quoted)
 			}
 			word.WriteString(text)
 			s = s[len(quoted):]
@@ -130,6 +127,8 @@ func words(s string) ([]string, error) {
 		out = append(out, word.String())
 	}
 }
+
+var quotation = lazyregexp.New(`^"(\\.|[^"\\])*"`)
 
 const quote = "\x00"
 
