@@ -97,16 +97,24 @@ func runName(f Fixture) string {
 	words := []string{"findings"}
 	for _, name := range slices.Sorted(maps.Keys(f.Params)) {
 		for _, text := range f.Params[name] {
-			if strings.ContainsAny(text, " \"\\\n\t") {
-				text = strconv.Quote(text)
-			}
-			words = append(words, name+"="+text)
+			words = append(words, name+"="+oneWord(text))
 		}
 	}
-	if len(f.Rest) > 0 {
-		words = append(append(words, "--"), f.Rest...)
+	if len(f.Rest) > 0 && !slices.Contains(f.Rest, "--") {
+		words = append(words, "--")
+	}
+	for _, text := range f.Rest {
+		words = append(words, oneWord(text))
 	}
 	return strings.Join(words, " ")
+}
+
+// oneWord is a text as order reads it as one word: in quotes unless it is plain.
+func oneWord(text string) string {
+	if text != "" && text == strings.Trim(strconv.Quote(text), `"`) && !strings.Contains(text, " ") {
+		return text
+	}
+	return strconv.Quote(text)
 }
 
 // shrink is the capture with only what the recipe reads of it, and what it finds

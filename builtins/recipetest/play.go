@@ -26,6 +26,7 @@ type order struct {
 	params map[string][]string // DIR/ in a text is the directory of the files
 	bare   []string            // names of parameters that are true, and what belongs to the rest
 	rest   []string
+	cut    bool // a -- stands before rest
 	allow  []engine.Effect
 	dryRun bool
 }
@@ -87,6 +88,9 @@ func (r *Runner) play(ctx context.Context, f File, o order, table func([]engine.
 			continue
 		}
 		req.Rest = append(req.Rest, inDir(dir, w))
+	}
+	if o.cut && engine.SplitsRest(recipe.Params) {
+		req.Rest = append(req.Rest, "--")
 	}
 	for _, text := range o.rest {
 		req.Rest = append(req.Rest, inDir(dir, text))

@@ -43,7 +43,7 @@ func (r *Runner) story(ctx context.Context, f File) []Result {
 		if !r.wants(title) {
 			return nil
 		}
-		return []Result{broken(f, title, 1, err)}
+		return []Result{s.broken(title, err)}
 	}
 	var out []Result
 	changed := false
@@ -57,7 +57,10 @@ func (r *Runner) story(ctx context.Context, f File) []Result {
 			continue
 		}
 		began := time.Now()
-		res := r.chapter(ctx, s, run)
+		res, err := r.chapter(ctx, s, run)
+		if err != nil { // which all the others would say, too
+			return append(out, s.broken(title, err))
+		}
 		res.File, res.Name, res.Line, res.Took = f.Path, name, s.line(run.part), time.Since(began)
 		changed = changed || res.Outcome == Updated
 		out = append(out, res)
@@ -70,47 +73,84 @@ func (r *Runner) story(ctx context.Context, f File) []Result {
 	return out
 }
 
+// readStory reads the parts. Errors of what is no story: *stage.Mistake, and
+// beside it as much as was read.
 func readStory(f File) (*story, error) {
-	source, err := os.ReadFile(f.Path)
-	if err != nil {
-		return nil, err
+	s := &story{file: f, parts: map[string]string{}, files: map[string]string{}}
+	var err error
+	if s.source, err = os.ReadFile(f.Path); err != nil {
+		return s, err
 	}
-	s := &story{file: f, source: source, archive: txtar.Parse(source), parts: map[string]string{}, files: map[string]string{}}
+	s.archive = txtar.Parse(s.source)
 	seen := map[string]bool{}
-	for i, p := range s.archive.Files {
+	var files []string
+	for _, p := range s.archive.Files {
 		kind, what, _ := strings.Cut(p.Name, " ")
 		if seen[p.Name] {
-			return nil, fmt.Errorf("line %d: a second part %q", s.line(i), p.Name)
+			return s, &stage.Mistake{Part: p.Name, Err: errors.New("there is another part of that name above")}
 		}
 		seen[p.Name] = true
 		switch {
 		case kind == "findings" || kind == "report":
-			s.runs = append(s.runs, storyRun{name: p.Name, part: i})
+			s.runs = append(s.runs, storyRun{name: p.Name, part: len(seen) - 1})
 		case kind == "wrote":
 			if len(s.runs) == 0 || what == "" {
-				return nil, fmt.Errorf("line %d: %q: want wrote NAME behind the run that writes it", s.line(i), p.Name)
+				return s, &stage.Mistake{Part: p.Name, Err: errors.New("want wrote NAME behind the run that writes it")}
 			}
 			last := &s.runs[len(s.runs)-1]
-			last.wrote = append(last.wrote, i)
+			last.wrote = append(last.wrote, len(seen)-1)
 		case stage.Plays(p.Name):
 			s.parts[p.Name] = string(p.Data)
 		case strings.ContainsAny(p.Name, "./"):
 			s.files[p.Name] = string(p.Data)
+			files = append(files, p.Name)
 		default:
-			near := engine.Nearest(kind, []string{"findings", "report", "wrote"})
-			if near == "" {
-				near = stage.Nearest(p.Name)
-			}
-			if near != "" {
-				near = fmt.Sprintf(" (did you mean %s?)", near)
-			}
-			return nil, fmt.Errorf("line %d: %q is no part of a story%s", s.line(i), p.Name, near)
+			return s, &stage.Mistake{Part: p.Name, Err: fmt.Errorf("no part of a story is called so%s", didYouMean(stage.Nearest(kind, "findings", "report", "wrote")))}
 		}
 	}
 	if len(s.runs) == 0 {
-		return nil, errors.New("it expects nothing: add a part `-- findings --`, and runbook test --update fills it")
+		return s, errors.New("it expects nothing: add a part `-- findings --`, and runbook test --update fills it")
+	}
+	for _, name := range files {
+		if err := s.called(name); err != nil {
+			return s, &stage.Mistake{Part: name, Err: err}
+		}
 	}
 	return s, nil
+}
+
+// called is the error of a file that no run can come to: its name was meant to be
+// that of a part, or nobody calls it DIR/NAME.
+func (s *story) called(name string) error {
+	any := false
+	for _, run := range s.runs {
+		if strings.Contains(run.name, "DIR/"+name) {
+			return nil
+		}
+		any = any || strings.Contains(run.name, "DIR/")
+	}
+	switch {
+	case stage.OfModule(name):
+		return fmt.Errorf("no part of a story is called so%s", didYouMean(stage.Nearest(name)))
+	case !any:
+		return fmt.Errorf("no run can see this file: call it DIR/%s in a parameter", name)
+	}
+	return nil
+}
+
+// broken is the one result of a story that is wrong, at the line in which it is.
+func (s *story) broken(title string, err error) Result {
+	var m *stage.Mistake
+	if !errors.As(err, &m) {
+		return broken(s.file, title, 1, err)
+	}
+	at := 0
+	for i, p := range s.archive.Files {
+		if p.Name == m.Part { // of two it is the second that is wrong
+			at = s.line(i)
+		}
+	}
+	return broken(s.file, title, at+m.Line, fmt.Errorf("%s: %w", m.Part, m.Err))
 }
 
 // line is where a part begins.
@@ -127,18 +167,22 @@ func (s *story) line(part int) int {
 	return 1
 }
 
-// chapter is one run of the story.
-func (r *Runner) chapter(ctx context.Context, s *story, run storyRun) Result {
+// chapter is one run of the story. Errors: *stage.Mistake.
+func (r *Runner) chapter(ctx context.Context, s *story, run storyRun) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	o, err := s.order(run)
 	if err != nil {
-		return Result{Outcome: Error, Message: err.Error()}
+		return Result{Outcome: Error, Message: err.Error()}, nil
 	}
 	p, err := r.play(ctx, s.file, o, nil)
-	if err != nil {
+	var wrong *stage.Mistake
+	switch {
+	case errors.As(err, &wrong):
+		return Result{}, wrong
+	case err != nil:
 		text, more, _ := strings.Cut(err.Error(), "\n")
-		return Result{Outcome: Error, Message: text, Detail: more}
+		return Result{Outcome: Error, Message: text, Detail: more}, nil
 	}
 	got := p.notes.brief.String()
 	if strings.HasPrefix(run.name, "report") {
@@ -155,7 +199,7 @@ func (r *Runner) chapter(ctx context.Context, s *story, run storyRun) Result {
 		}
 		r.hold(s, i, text, name+": ", &res)
 	}
-	return res
+	return res, nil
 }
 
 // hold compares a part with what came, or makes it that.
@@ -192,7 +236,7 @@ func (s *story) order(run storyRun) (order, error) {
 		name, value, named := strings.Cut(w, "=")
 		switch {
 		case w == "--":
-			o.rest = words[1+i:]
+			o.cut, o.rest = true, words[1+i+1:]
 			return o, nil
 		case w == "dry_run":
 			o.dryRun = true

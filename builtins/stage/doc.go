@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,8 +53,17 @@ func Plays(name string) bool {
 	return slices.Contains(parts, name) || slices.Contains(words(), name)
 }
 
-// Nearest is the name of a part that was probably meant; "" when none is near.
-func Nearest(name string) string { return engine.Nearest(name, slices.Concat(parts, words())) }
+// Nearest is the name of a part, or of others, that was probably meant; "" when
+// none is near.
+func Nearest(name string, others ...string) string {
+	return engine.Nearest(name, slices.Concat(parts, others, words()))
+}
+
+// OfModule reports whether a name begins as those of a group of words do: git.x.
+func OfModule(name string) bool {
+	module, _, dotted := strings.Cut(name, ".")
+	return dotted && slices.ContainsFunc(words(), func(w string) bool { return strings.HasPrefix(w, module+".") })
+}
 
 // unwritten are words that look at what no world has lines for. They find nothing
 // there, unless a part says what.
@@ -68,7 +78,7 @@ var words = sync.OnceValue(func() []string {
 	return names
 })
 
-// New reads a scene. Errors name the part.
+// New reads a scene. Errors: *Mistake.
 func New(s Scene) (*Set, error) {
 	host, err := s.host()
 	if err != nil {
@@ -84,7 +94,7 @@ func New(s Scene) (*Set, error) {
 	}
 	if text, ok := s.Parts["repo"]; ok {
 		if err := set.playRepo(text); err != nil {
-			return nil, fmt.Errorf("repo: %w", err)
+			return nil, in("repo", err)
 		}
 	}
 	for i := range set.Builtins {
@@ -95,7 +105,7 @@ func New(s Scene) (*Set, error) {
 		}
 		rows, err := readRows(b, text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", b.Name, err)
+			return nil, in(b.Name, err)
 		}
 		set.playRows(b, rows)
 	}
@@ -109,23 +119,35 @@ func (s Scene) host() (*probe.Snapshot, error) {
 	file, captured := s.Parts["snapshot"]
 	switch {
 	case written && captured:
-		return nil, errors.New("there is a world and a snapshot: one machine is enough")
+		return nil, in("snapshot", errors.New("there is a world, too: one machine is enough"))
 	case captured:
 		name := strings.TrimSpace(file)
 		if !filepath.IsLocal(name) {
-			return nil, fmt.Errorf("snapshot %q: want the path of a file beside the test", name)
+			return nil, in("snapshot", fmt.Errorf("%q: want the path of a file beside the test", name))
 		}
-		h, err := probe.OpenSnapshot(filepath.Join(s.Dir, name))
+		h, err := capture(s.Dir, name)
 		if err != nil {
-			return nil, err
+			return nil, in("snapshot", fmt.Errorf("%s: %w", name, err))
 		}
 		return h, nil
 	}
 	h, err := world.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("world: %w", err)
+		return nil, worldMistake(err)
 	}
 	return h, nil
+}
+
+func capture(dir, name string) (*probe.Snapshot, error) {
+	f, err := os.Open(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("no such file beside the test")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return probe.ReadSnapshot(f)
 }
 
 // Now is the clock of the machine: it stands still but for sample().

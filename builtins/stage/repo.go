@@ -68,40 +68,53 @@ const repoRoot = "/repo"
 
 func newRepo(text string) (*repo, error) {
 	r := &repo{facts: map[string][]string{}, letters: maps.Clone(letters), trees: map[string]string{}, inPlace: "change", runs: map[string]int{}}
-	for number, line := range numbered(text) {
-		words := strings.Fields(line)
+	lines := map[string]int{}
+	for number, said := range numbered(text) {
+		words := strings.Fields(said)
 		if words[0] == "letter" && len(words) > 2 {
 			var facts map[string]any
-			if err := json.Unmarshal([]byte(strings.TrimSpace(strings.SplitN(line, words[1], 2)[1])), &facts); err != nil {
-				return nil, fmt.Errorf("line %d: letter %s: %w", number, words[1], err)
+			if err := json.Unmarshal([]byte(strings.TrimSpace(strings.SplitN(said, words[1], 2)[1])), &facts); err != nil {
+				return nil, line(number, fmt.Errorf("letter %s: want a JSON object: %w", words[1], err))
 			}
 			r.letters[words[1]] = facts
 			continue
 		}
-		r.facts[words[0]] = words[1:]
+		if at, twice := lines[words[0]]; twice {
+			return nil, line(number, fmt.Errorf("%s stands in line %d, too", words[0], at))
+		}
+		r.facts[words[0]], lines[words[0]] = words[1:], number
 	}
 	r.commits = r.facts["commits"]
-	for name, f := range r.facts {
-		tree, _, _ := strings.Cut(strings.TrimSuffix(name, "-layer"), "+")
-		switch {
-		case slices.Contains(repoWords, name):
-			continue
-		case tree != "change" && !slices.Contains(r.commits, tree):
-			hint := ""
-			if n := engine.Nearest(name, slices.Concat(repoWords, r.commits, []string{"change", "letter"})); n != "" {
-				hint = fmt.Sprintf(" (did you mean %s?)", n)
-			}
-			return nil, fmt.Errorf("%s is neither a fact nor a tree%s", name, hint)
-		case len(f) != 1:
-			return nil, fmt.Errorf("%s: want one word of letters, a letter a run", name)
-		}
-		for _, letter := range f[0] {
-			if r.letters[string(letter)] == nil {
-				return nil, fmt.Errorf("%s: no letter %c", name, letter)
-			}
+	for _, name := range slices.SortedFunc(maps.Keys(lines), func(a, b string) int { return lines[a] - lines[b] }) {
+		if err := r.check(name); err != nil {
+			return nil, line(lines[name], err)
 		}
 	}
 	return r, nil
+}
+
+// check is the error of a fact or a tree that is none.
+func (r *repo) check(name string) error {
+	f := r.facts[name]
+	tree, _, _ := strings.Cut(strings.TrimSuffix(name, "-layer"), "+")
+	switch {
+	case slices.Contains(repoWords, name):
+		return nil
+	case tree != "change" && !slices.Contains(r.commits, tree):
+		hint := ""
+		if n := engine.Nearest(name, slices.Concat(repoWords, r.commits, []string{"change", "letter"})); n != "" {
+			hint = fmt.Sprintf(" (did you mean %s?)", n)
+		}
+		return fmt.Errorf("%s is neither a fact nor a tree%s", name, hint)
+	case len(f) != 1:
+		return fmt.Errorf("%s: want one word of letters, a letter a run", name)
+	}
+	for _, letter := range f[0] {
+		if r.letters[string(letter)] == nil {
+			return fmt.Errorf("%s: no letter %c", name, letter)
+		}
+	}
+	return nil
 }
 
 func (r *repo) fact(name string) string { return strings.Join(r.facts[name], " ") }

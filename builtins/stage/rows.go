@@ -51,14 +51,14 @@ type row struct {
 func readRows(b *engine.Builtin, text string) ([]*row, error) {
 	typ := typeOf(b)
 	var rows []*row
-	for number, line := range numbered(text) {
+	for number, row := range numbered(text) {
 		var m map[string]any
-		if err := json.Unmarshal([]byte(line), &m); err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+		if err := json.Unmarshal([]byte(row), &m); err != nil {
+			return nil, line(number, fmt.Errorf("want a JSON object: %w", err))
 		}
 		r, err := newRow(b, typ, m)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+			return nil, line(number, err)
 		}
 		rows = append(rows, r)
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestWhatCannotBePlayed(t *testing.T) {
 	for _, test := range []struct{ part, text, want string }{
-		{"pytest", `{"suite": "a", "outcome": "passed"`, "pytest: line 1: unexpected end of JSON input"},
+		{"pytest", `{"suite": "a", "outcome": "passed"`, "pytest: line 1: want a JSON object: unexpected end of JSON input"},
 		{"pytest", "\n# a remark\n{\"outcom\": \"passed\"}", `pytest: line 3: "outcom" is neither a parameter of pytest nor a field of attempt (did you mean outcome?)`},
 		{"pytest", `{"tests": [{"id": 5}]}`, "pytest: line 1: tests of attempt: [0]: id of test: got 5, want string"},
 		{"pytest", `{"tests": [{"idd": "x"}]}`, `pytest: line 1: tests of attempt: [0]: test has no field "idd" (did you mean id?)`},
@@ -21,13 +21,15 @@ func TestWhatCannotBePlayed(t *testing.T) {
 		{"listeners", `{"pid": "x"}`, `listeners: line 1: pid of listener: got "x", want int or None`},
 		{"git.resolve", `{"ref": "main"}`, `git.resolve: line 1: git.resolve returns string; the id in full: say it with "returns"`},
 		{"git.commit", `{"date": "yesterday"}`, `git.commit: line 1: date of commit: got "yesterday", want time or None, as in "2026-01-02T03:04:05Z"`},
-		{"world", "100 1 Q x", "world: line 1: process 100: state \"Q\": not one of R S D T t Z X I"},
-		{"snapshot", "/etc/passwd", `snapshot "/etc/passwd": want the path of a file beside the test`},
-		{"snapshot", "nowhere.tgz", "snapshot: open nowhere.tgz: no such file or directory"},
-		{"repo", "commits c1\nc1 .\nchange Q", "repo: change: no letter Q"},
-		{"repo", "commits c1\ndirtyy", "repo: dirtyy is neither a fact nor a tree (did you mean dirty?)"},
-		{"repo", "commits c1\nc1 . F", "repo: c1: want one word of letters, a letter a run"},
-		{"repo", "commits c1\nletter V {", "repo: line 2: letter V: unexpected end of JSON input"},
+		{"world", "100 1 Q x", `world: line 1: process 100: no state "Q"; there are R, S, D, T, t, Z, X, I`},
+		{"world", "100 1 S x\n100:8 tcp ESTABX *:1", "world: line 2: 100:8: no state \"ESTABX\" (did you mean ESTAB?)"},
+		{"repo", "commits c1\ncommits c2", "repo: line 2: commits stands in line 1, too"},
+		{"snapshot", "/etc/passwd", `snapshot: "/etc/passwd": want the path of a file beside the test`},
+		{"snapshot", "nowhere.tgz", "snapshot: nowhere.tgz: no such file beside the test"},
+		{"repo", "commits c1\nc1 .\nchange Q", "repo: line 3: change: no letter Q"},
+		{"repo", "commits c1\ndirtyy", "repo: line 2: dirtyy is neither a fact nor a tree (did you mean dirty?)"},
+		{"repo", "commits c1\nc1 . F", "repo: line 2: c1: want one word of letters, a letter a run"},
+		{"repo", "commits c1\nletter V {", "repo: line 2: letter V: want a JSON object: unexpected end of JSON input"},
 	} {
 		_, err := stage.New(stage.Scene{Parts: map[string]string{test.part: test.text}})
 		if got := fmt.Sprint(err); got != test.want {
