@@ -164,10 +164,15 @@ func (p *page) coverageRows(rows []event.Coverage) {
 			text[2] = span{p.brief(c.detail, 3), plain} // of no process: nobody has gone
 			c.detail = ""
 		}
+		remedy := []span{{p.hint + " ", dim}, {c.remedy, code}}
+		if c.remedy != "" && widthOf(text)+1+widthOf(remedy) <= p.measure() {
+			p.line(append(append(text, spaces(1)), remedy...)...)
+			continue
+		}
 		p.flow(0, 2, text, p.measure())
 		switch {
 		case c.remedy != "":
-			p.flow(2, 3+ansi.StringWidth(p.hint), []span{{p.hint + " ", dim}, {c.remedy, code}}, p.width)
+			p.flow(2, 3+ansi.StringWidth(p.hint), remedy, p.width)
 		case c.detail != "" && c.status != "read":
 			p.flow(2, 4, []span{{p.brief(c.detail, 3), dim}}, p.measure())
 		}
