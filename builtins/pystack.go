@@ -316,6 +316,7 @@ var taskKind = &kind[*taskFact]{
 			}
 			return starlark.Float(*t.Deadline)
 		}},
+		{name: "endless", typ: "bool", doc: "no scope around it has a deadline; False: one has, or nothing tells, as of asyncio's", aside: true, get: func(t *taskFact) starlark.Value { return truth(t.Endless) }},
 		{name: "schedules", typ: "int or None", doc: "how often it ran so far, as trio counts", get: func(t *taskFact) starlark.Value {
 			if t.Schedules < 0 {
 				return starlark.None

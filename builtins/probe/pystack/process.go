@@ -79,7 +79,9 @@ type Task struct {
 
 	// Deadline is how many seconds later a scope around a parked task of trio is to be
 	// cancelled, negative: it should have been; nil: none is, or not known.
+	// Endless: none is, as far as scopes go; false: one is, or not known.
 	Deadline *float64 `json:"deadline_s,omitempty"`
+	Endless  bool     `json:"endless,omitempty"`
 
 	Schedules int64 `json:"schedules"`       // how often trio has run it; -1 unknown
 	Ran       int64 `json:"ran"`             // how often during Options.Settle; -1 unknown

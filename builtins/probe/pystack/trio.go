@@ -134,7 +134,7 @@ func (w *trioWalk) task(obj uint64) *task {
 				w.trioExit(t)
 			}
 			if t.Cancelled != nil && !*t.Cancelled {
-				t.Deadline = w.deadline(t)
+				t.Deadline, t.Endless = w.deadline(t)
 			}
 		}
 	}))

@@ -37,7 +37,11 @@ func TestWaits(t *testing.T) {
 					}
 					read := map[string]string{}
 					for i := range got.Tasks {
-						read[got.Tasks[i].Name] = waiting(got, &got.Tasks[i])
+						x := &got.Tasks[i]
+						read[x.Name] = waiting(got, x)
+						if endless := ofTrio && x.State == pystack.Parked && x.Deadline == nil; x.Endless != endless {
+							t.Errorf("%s: endless %v, deadline %v", x.Name, x.Endless, x.Deadline)
+						}
 					}
 					for name, want := range truth.Waits {
 						if says := want.Says + cancelled(want.Cancelled); read[name] != says {

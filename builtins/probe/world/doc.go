@@ -70,7 +70,7 @@
 //
 //	wait=lock      owner=TASK     fd=8            pid=9        detail="…"
 //	parent=TASK    nursery=0      schedules=7     candidate=TASK deadline=9
-//	cancelled      shielded       deaf            library=asyncio            tid=N
+//	cancelled      shielded       deaf            endless                    library=asyncio  tid=N
 //
 // # The rest
 //

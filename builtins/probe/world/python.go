@@ -87,7 +87,7 @@ func (p *python) task(at place, pid int, rest []string) error {
 		err = o.read(map[string]setter{
 			"library": oneOf(&t.Library, "library", "trio", "asyncio"), "tid": whole(&t.TID, 1), "wait": oneOf(&wait.Kind, "wait", waits...), "fd": whole(&wait.FD, 0), "pid": whole(&wait.PID, 1),
 			"owner": text(&owner), "candidate": text(&candidate), "detail": text(&wait.Detail), "parent": text(&parent), "deadline": seconds(&t.Deadline), "nursery": whole(&t.Nursery, 0), "schedules": whole(&t.Schedules, 0),
-		}, map[string]*bool{"cancelled": t.Cancelled, "shielded": &t.Shielded, "deaf": &t.Deaf})
+		}, map[string]*bool{"cancelled": t.Cancelled, "shielded": &t.Shielded, "deaf": &t.Deaf, "endless": &t.Endless})
 	}
 	if err != nil {
 		return fmt.Errorf("task %s: %w", t.Name, err)
