@@ -24,6 +24,7 @@ type Session struct {
 	from   moduleKey // relative to which load("./x.star") looks
 	names  starlark.StringDict
 	step   *Step
+	room   *room
 	inputs int
 }
 
@@ -34,6 +35,7 @@ type SessionRequest struct {
 	Grants  Grants
 	Sink    event.Sink
 
+	Memory   uint64              // bytes that its values may need; 0: as many as there are
 	Names    starlark.StringDict // at hand beside the words; they hide these
 	Findings []event.Finding     // said before the session began: findings() has them, and pkill goes by them
 }
@@ -49,6 +51,7 @@ func (e *Engine) Session(req SessionRequest) *Session {
 	s.run.stream.findings = slices.Clone(req.Findings)
 	maps.Copy(s.names, words(req.Library.Builtins))
 	maps.Copy(s.names, req.Names)
+	s.room = newRoom(req.Memory)
 	return s
 }
 
@@ -145,31 +148,43 @@ func (in *Typed) Run(ctx context.Context, each func(starlark.Value)) error {
 	return nil
 }
 
-// result is the name under which the value of an expression leaves its
+// valueName is the name under which the value of an expression leaves its
 // statement. No person can type it.
-const result = "value·"
+const valueName = "value·"
 
 // do runs one statement on a copy of the names: one that is left behind must not
 // change them under the next input.
 func (s *Session) do(ctx context.Context, name string, stmt syntax.Stmt) (starlark.Value, error) {
 	if x, ok := stmt.(*syntax.ExprStmt); ok {
 		at, _ := x.Span()
-		stmt = &syntax.AssignStmt{Op: syntax.EQ, OpPos: at, LHS: &syntax.Ident{NamePos: at, Name: result}, RHS: x.X}
+		stmt = &syntax.AssignStmt{Op: syntax.EQ, OpPos: at, LHS: &syntax.Ident{NamePos: at, Name: valueName}, RHS: x.X}
 	}
 	names := maps.Clone(s.names)
+	hidden := s.room.weigh(stmt)
+	for name, v := range hidden {
+		if !names.Has(name) {
+			names[name] = v
+		}
+	}
 	file := &syntax.File{Options: promptDialect, Path: name, Stmts: []syntax.Stmt{stmt}}
 	step := newStepRun(ctx, s.run, s.step)
 	_, left, err := step.perform(func(thread *starlark.Thread) (starlark.Value, error) {
 		thread.Load = s.load(step)
-		return starlark.None, starlark.ExecREPLChunk(file, thread, names)
+		return starlark.None, s.room.within(thread, func() error { return starlark.ExecREPLChunk(file, thread, names) })
 	})
 	defer step.cancel()
 	out := step.putBack(stepResult{status: event.StatusDone})
 	if left {
 		return nil, fmt.Errorf("%w: it did not heed its end and was left behind", context.Cause(ctx))
 	}
-	value := names[result]
-	delete(names, result)
+	value := names[valueName]
+	delete(names, valueName)
+	maps.DeleteFunc(names, func(name string, v starlark.Value) bool { return hidden[name] != nil && hidden[name] == v })
+	if errors.Is(err, errNoRoom) {
+		names, value = nil, nil // so that they can be swept
+		at, _ := stmt.Span()
+		return nil, s.room.refusal(position(at))
+	}
 	s.names = names
 	if err != nil {
 		return nil, s.failed(step, err)

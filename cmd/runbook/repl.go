@@ -138,7 +138,7 @@ func (d *door) repl(cmd *cobra.Command, args []string) error {
 	}
 	p := &prompt{door: d, desk: t, looks: &r.looks}
 	p.session = (&engine.Engine{HostNow: host.Now}).Session(engine.SessionRequest{
-		Library: &t.bench.library, Root: t.root, Grants: engine.Grants{Allow: allow}, Sink: p, Names: t.names, Findings: t.findings,
+		Library: &t.bench.library, Root: t.root, Grants: engine.Grants{Allow: allow}, Sink: p, Memory: memoryLimit, Names: t.names, Findings: t.findings,
 	})
 	p.session.Names()["help"] = p.helpWord()
 	if isTerminal(d.in) {

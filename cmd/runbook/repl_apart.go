@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -13,8 +14,13 @@ import (
 )
 
 // What is typed at a prompt may ask for more memory than the machine has, as a
-// recipe may (see cell). So a session is a process of its own, with a limit on
-// its address space, on our terminal: we wait, and say what became of it.
+// recipe may (see cell). Almost always the input is refused (see engine.Session);
+// for the others a session is a process of its own, with a limit on its address
+// space, on our terminal: we wait, and say what became of it.
+
+// sessionLimit leaves room for what an input takes until it is seen to be too
+// much: a list that grows is there twice, and what it was lies about.
+const sessionLimit = 4 * memoryLimit
 
 // apartEnv tells the process that it is the session, and apartMark is the
 // descriptor on which it says that it ended by itself: the runtime's own end,
@@ -40,7 +46,8 @@ func apart() (is bool, leave func(), err error) {
 	closeOnExec(apartMark)
 	os.Stderr = os.NewFile(apartErr, "/dev/stderr")
 	closeOnExec(apartErr)
-	return true, func() { _, _ = mark.Write([]byte{'.'}); mark.Close() }, limitMemory(memoryLimit)
+	debug.SetMemoryLimit(2 * memoryLimit) // sweep before the end is near
+	return true, func() { _, _ = mark.Write([]byte{'.'}); mark.Close() }, limitMemory(sessionLimit)
 }
 
 // replApart runs the session, and exits as it did.
@@ -98,12 +105,12 @@ func (d *door) replApart(args []string) error {
 	}
 	why := causeOfDeath(last.text(), exit)
 	if why == outOfMemory {
-		why = "the session died: a value needed more than 256 MiB of memory, and its names are gone"
+		why = "the session died: a value needed too much memory, and its names are gone"
 	} else {
 		why = "the session died: " + strings.TrimPrefix(why, "the confined process died: ")
 	}
 	if done := putBackAfter(cmd.Process.Pid); done != "" {
 		why += "; " + done
 	}
-	return &died{why: why}
+	return &hinted{err: &died{why: why}, hint: "what was typed comes back with Up in the next one", code: exitWrong}
 }
