@@ -21,7 +21,7 @@ func (w *world) gitInPlace() engine.Builtin {
 			"For code that is not imported from a throw-away work tree. Only files are exchanged: HEAD, the index, the stash list and the branches stay. Untracked files make room too; ignored ones stay, unless one lies where a file of `ref` belongs. " +
 			"Without a commit, `None`, nothing is exchanged, and all that fn does to the work tree is undone. " +
 			"A journal and refs under `refs/runbook/` are written first; the work tree is restored at the function's end, at Ctrl-C, and by `runbook recover` after `kill -9`, and compared byte by byte with what it was. " +
-			"What fn or somebody else writes there meanwhile is kept under a ref of its own, which is said; what git ignores is left there, and named when it is new.",
+			"What fn or somebody else writes there meanwhile is kept under a ref of its own, which is said; what git ignores, and what is written into a submodule, is left there and named.",
 		Params: []engine.Arg{
 			{Name: "ref", Type: "string or None", Doc: "The commit; None: what lies there."}, {Name: "fn", Type: "function(path)", Doc: "What to do; path is the top of the work tree."},
 			{Name: "layer", Type: "string, or list of string", Default: "[]", Doc: "Pathspecs of the only files to exchange, relative to the top; [] all."}, gitDir,
@@ -128,6 +128,7 @@ var restorationKind = &kind[restoration]{
 	fields: []field[restoration]{
 		{name: "base", typ: "string or None", doc: "commit whose content lay there; None: its own", get: func(r restoration) starlark.Value { return orNone(r.base) }},
 		{name: "files", typ: "list of string", doc: "that were written meanwhile, and are out of the work tree; what git ignores is in no list", get: func(r restoration) starlark.Value { return listOf(r.done.Meanwhile, text) }},
+		{name: "submodules", typ: "list of string", doc: "in which something was written meanwhile; they are left as they are", get: func(r restoration) starlark.Value { return listOf(r.done.Submodules, text) }},
 		{name: "ref", typ: "string or None", doc: "that keeps them; None: nothing was written", get: func(r restoration) starlark.Value { return orNone(r.done.Ref) }},
 	},
 }

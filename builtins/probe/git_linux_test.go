@@ -233,6 +233,37 @@ func TestAUsersStaleWorkTreeIsNotPruned(t *testing.T) {
 	unchanged(t, before, y.print())
 }
 
+// What is written into a submodule stays there, and is not passed over in silence:
+// the work tree is as it was but for that.
+func TestInPlaceNamesASubmoduleThatWasWritten(t *testing.T) {
+	t.Parallel()
+	lib := newYard(t)
+	lib.write("lib.py", "x = 1\n")
+	lib.commit("lib")
+	y := newYard(t)
+	y.write("a", "1")
+	y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", lib.dir, "lib")
+	y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", lib.dir, "other")
+	y.commit("one")
+	y.write("a", "2")
+	for _, wrote := range []string{"", "lib"} {
+		there, err := y.open().ChangeInPlace(t.Context(), y.logs, "HEAD", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrote != "" {
+			y.write("lib/by-a-test", "x\n")
+		}
+		done, err := there.Restore(t.Context())
+		if err != nil || strings.Join(done.Submodules, " ") != wrote {
+			t.Errorf("submodules %q, want %q; %v", done.Submodules, wrote, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(y.dir, "lib/by-a-test")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSubmodulesComeFromTheUsersClone(t *testing.T) {
 	t.Parallel()
 	lib := newYard(t)

@@ -73,6 +73,18 @@ func (b *putBack) prove(ctx context.Context) error {
 	if now.Head != b.k.Head || now.Branch != b.k.Branch {
 		b.done.Moved = now.Head
 	}
+	if b.subs {
+		s, err := b.g.State(ctx)
+		if err != nil {
+			return err
+		}
+		b.done.Submodules = nil
+		for _, m := range s.Submodules {
+			if m.Dirty {
+				b.done.Submodules = append(b.done.Submodules, m.Path)
+			}
+		}
+	}
 	if d := was.differences(now); len(d) > 0 {
 		return &NotRestoredError{Root: b.g.Root, ID: b.p.ID, Differences: d}
 	}

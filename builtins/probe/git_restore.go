@@ -21,7 +21,9 @@ type Restored struct {
 	Meanwhile []string
 	Ref       string
 	Passed    []string // files and directories that git ignores, made or changed meanwhile: they stay
-	Moved     string   // HEAD is another commit now, which is left alone; "" = it is not
+	// Submodules are those with changes of their own now, which had none: they stay.
+	Submodules []string
+	Moved      string // HEAD is another commit now, which is left alone; "" = it is not
 }
 
 // NotRestoredError is the loud one: the work tree is not as it was. Everything
@@ -106,6 +108,7 @@ type putBack struct {
 	put  map[RawPath]putFile
 	was  map[RawPath]keptFile
 	dirs map[RawPath]bool
+	subs bool // there are submodules
 	done *Restored
 }
 
@@ -197,7 +200,7 @@ func (b *putBack) clear(ctx context.Context) error {
 		return err
 	}
 	for _, f := range tracked { // the user may have deleted one, and a test made it again
-		if f.Mode != modeGitlink {
+		if b.subs = b.subs || f.Mode == modeGitlink; f.Mode != modeGitlink {
 			paths[RawPath(f.Path)] = true
 		}
 	}

@@ -28,6 +28,7 @@ import (
 //	submodule DIR          one with changes of its own
 //	writes FILE …          what the case writes into the user's own tree, at each run
 //	saves TREE FILE …      what somebody saves there the first time that it holds that tree
+//	dirties DIR …          submodules that the case writes into, in the user's own tree
 //	letter V {"outcome": "failed", …}   what a letter says, as in a part "pytest"
 //	change FFFF            the work tree as it is, or a copy of it
 //	c1 ....                a commit
@@ -62,7 +63,7 @@ func oneTest(outcome, phase, message string) []any {
 	return []any{map[string]any{"id": "tests/x.py::test_y", "outcome": outcome, "phase": phase, "message": message}}
 }
 
-var repoWords = []string{"commits", "base", "dirty", "layer", "misfit", "prefix", "state", "submodule", "writes", "saves"}
+var repoWords = []string{"commits", "base", "dirty", "layer", "misfit", "prefix", "state", "submodule", "writes", "saves", "dirties"}
 
 const repoRoot = "/repo"
 
@@ -279,7 +280,7 @@ func (r *repo) swapBack() {
 		files = append(files, saved[1:]...)
 		delete(r.facts, "saves")
 	}
-	facts := map[string]any{"files": anyList(files)}
+	facts := map[string]any{"files": anyList(files), "submodules": anyList(r.facts["dirties"])}
 	if r.inPlace != "change" {
 		facts["base"] = r.inPlace
 	}

@@ -17,21 +17,22 @@ import (
 
 // leftover is what a run left, as `recover` shows it. Fields are never renamed.
 type leftover struct {
-	ID        string    `json:"id"`
-	Kind      string    `json:"kind"`           // in-place, worktree, directory, process
-	Repo      string    `json:"repo"`           // "" of a directory or process
-	Path      string    `json:"path,omitempty"` // of a throw-away work tree, or a directory
-	Begun     time.Time `json:"begun"`
-	PID       int       `json:"pid"`               // of the run
-	Process   int       `json:"process,omitempty"` // a pid
-	Command   string    `json:"command,omitempty"` // of that
-	Host      string    `json:"host"`
-	Running   bool      `json:"running"` // its run is not over: it is left alone
-	Done      bool      `json:"done"`    // it is put back, or removed
-	Files     int       `json:"files"`   // that were put back or taken away
-	Meanwhile []string  `json:"meanwhile"`
-	Ref       string    `json:"ref,omitempty"` // which keeps these
-	Error     string    `json:"error,omitempty"`
+	ID         string    `json:"id"`
+	Kind       string    `json:"kind"`           // in-place, worktree, directory, process
+	Repo       string    `json:"repo"`           // "" of a directory or process
+	Path       string    `json:"path,omitempty"` // of a throw-away work tree, or a directory
+	Begun      time.Time `json:"begun"`
+	PID        int       `json:"pid"`               // of the run
+	Process    int       `json:"process,omitempty"` // a pid
+	Command    string    `json:"command,omitempty"` // of that
+	Host       string    `json:"host"`
+	Running    bool      `json:"running"` // its run is not over: it is left alone
+	Done       bool      `json:"done"`    // it is put back, or removed
+	Files      int       `json:"files"`   // that were put back or taken away
+	Meanwhile  []string  `json:"meanwhile"`
+	Submodules []string  `json:"submodules,omitempty"` // that have changes now, and had none
+	Ref        string    `json:"ref,omitempty"`        // which keeps these
+	Error      string    `json:"error,omitempty"`
 }
 
 func (d *door) recoverVerb() *cobra.Command {
@@ -154,6 +155,9 @@ func leftoverOf(r probe.Recovery) leftover {
 	for _, path := range r.Restored.Meanwhile {
 		l.Meanwhile = append(l.Meanwhile, probe.Clean([]byte(path)))
 	}
+	for _, path := range r.Restored.Submodules {
+		l.Submodules = append(l.Submodules, probe.Clean([]byte(path)))
+	}
 	if p := r.Process; p != nil {
 		l.Process, l.Command = p.PID, strings.Join(p.Args, " ")
 	}
@@ -201,6 +205,9 @@ func (l leftover) text(list bool) string {
 	}
 	if n := len(l.Meanwhile); n > 0 {
 		text += fmt.Sprintf("\n  what was written there meanwhile is kept: git show --stat %s\n    %s", l.Ref, strings.Join(l.Meanwhile[:min(n, 5)], "\n    "))
+	}
+	if len(l.Submodules) > 0 {
+		text += "\n  but for what was written into its submodules: " + strings.Join(l.Submodules, ", ")
 	}
 	return text
 }
