@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"runbook/engine/event"
+	"runbook/lazyregexp"
 )
 
 // column is one column of cells beside the labels of a tree or table.
@@ -175,13 +176,18 @@ func longestWord(v event.View, i int) int {
 	}
 	for _, node := range v.Nodes {
 		if i < len(node.Cells) {
-			for word := range strings.SplitSeq(node.Cells[i], " ") {
+			for word := range strings.SplitSeq(held(node.Cells[i]), " ") {
 				n = max(n, ansi.StringWidth(word))
 			}
 		}
 	}
 	return n
 }
+
+// held keeps a number and what it counts on one line: 3 passed, 1 failed.
+func held(text string) string { return counted().ReplaceAllString(text, "${1}"+nbsp) }
+
+var counted = lazyregexp.New(`\b([0-9]+) \b`)
 
 // wrapped lays one row of cells into lines, one at least.
 func wrapped(cols []column, cells []string) [][]string {
@@ -191,7 +197,7 @@ func wrapped(cols []column, cells []string) [][]string {
 			lines[0][i] = text
 			continue
 		}
-		for j, l := range wrap([]span{{text, plain}}, cols[i].width, 0) {
+		for j, l := range wrap([]span{{held(text), plain}}, cols[i].width, 0) {
 			if j == len(lines) {
 				lines = append(lines, make([]string, len(cols)))
 			}

@@ -157,8 +157,8 @@ func TestATableTooWide(t *testing.T) {
 `,
 		50: `Suites
   suite                verdict  runs  tests
-  tests/test_rerun.py  flaky       2  1 passed, 1
-                                      run again
+  tests/test_rerun.py  flaky       2  1 passed,
+                                      1 run again
   tests/test_exit.py   not run     0
 `,
 		40: `Suites
