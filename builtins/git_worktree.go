@@ -63,7 +63,7 @@ func (w *world) gitCopyChanges() engine.Builtin {
 	return engine.Builtin{
 		Name: "git.copy_changes",
 		Doc: "Brings what the user has not committed into a throw-away work tree of `HEAD`.\n\n" +
-			"Bytes and modes of changed and untracked files, and the absence of deleted ones. Ignored files and submodules stay behind. The user's own files are only read.",
+			"Bytes and modes of changed and untracked files, the absence of deleted ones, and which submodules there are, at which commits. Ignored files, and changes within submodules, stay behind. The user's own files are only read.",
 		Params:  []engine.Arg{{Name: "path", Type: "string", Doc: "The work tree, as `git.worktree` gave it."}},
 		Returns: "list of string; the paths that changed",
 		Errors:  "path is no throw-away work tree of this run, or one of another commit",

@@ -264,6 +264,51 @@ func TestInPlaceNamesASubmoduleThatWasWritten(t *testing.T) {
 	}
 }
 
+// A submodule that is added, removed, or moved to another commit in the index is so
+// in a copy of the changes, too: what is tested there is what the user has.
+func TestCopiedChangesHaveTheSubmodulesOfTheIndex(t *testing.T) {
+	t.Parallel()
+	lib := newYard(t)
+	lib.write("lib.py", "x = 1\n")
+	lib.commit("lib")
+	y := newYard(t)
+	y.write("a", "1")
+	for _, name := range []string{"moved", "removed", "replaced", "same"} {
+		y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", lib.dir, name)
+	}
+	y.commit("one")
+	lib.write("lib.py", "x = 2\n")
+	lib.commit("two")
+	y.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", lib.dir, "dir/added")
+	y.git("-C", "moved", "pull", "-q")
+	y.git("add", "moved")
+	y.git("rm", "-q", "removed", "replaced")
+	y.write("replaced/own.py", "x = 3\n")
+	before := y.print()
+	w, err := y.open().AddWorktree(t.Context(), y.logs, "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.CopyChanges(t.Context()); err != nil {
+		t.Error(err)
+	}
+	want, got := content(t, y.dir, ".git"), content(t, w.Path, ".git")
+	for _, files := range []map[string]string{want, got} {
+		for path := range files {
+			if filepath.Base(path) == ".git" { // a file, of a submodule
+				delete(files, path)
+			}
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("the copy is not the user's work tree (-want +got):\n%s", d)
+	}
+	if err := w.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	unchanged(t, before, y.print())
+}
+
 func TestSubmodulesComeFromTheUsersClone(t *testing.T) {
 	t.Parallel()
 	lib := newYard(t)

@@ -196,7 +196,8 @@ func (w *GitWorktree) Apply(ctx context.Context, patch []byte, o PatchOptions) (
 
 // CopyChanges brings what the user has not committed into a throw-away work
 // tree of the same commit: the bytes and modes of changed and untracked files,
-// and the absence of deleted ones. Ignored files and submodules stay behind.
+// the absence of deleted ones, and which submodules there are, at which commits.
+// Ignored files, and changes within submodules, stay behind.
 //
 // It returns the paths that changed. Error: the work tree is of another commit
 // than HEAD: there, Diff and Apply may do.
@@ -211,6 +212,9 @@ func (w *GitWorktree) CopyChanges(ctx context.Context) ([]string, error) {
 	}
 	tracked, err := g.tracked(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := w.copySubmodules(ctx, tracked); err != nil {
 		return nil, err
 	}
 	links := map[string]bool{}

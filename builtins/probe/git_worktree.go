@@ -180,54 +180,6 @@ func (g *Git) furnish(ctx context.Context, w *GitWorktree) ([]string, error) {
 	return notes, nil
 }
 
-// fillSubmodule writes the files of a submodule's commit from the clone that
-// the user has of it. `git submodule update` would fetch, and write the user's
-// configuration. why says what kept it; "" = nothing.
-func (g *Git) fillSubmodule(ctx context.Context, w *GitWorktree, f gitFile, name string) (why string) {
-	clone := ""
-	for _, at := range []string{filepath.Join(g.Common, "modules", name), filepath.Join(g.Root, f.Path, ".git")} {
-		if info, err := os.Stat(filepath.Join(at, "objects")); err == nil && info.IsDir() && (name != "" || at != filepath.Join(g.Common, "modules")) {
-			clone = at
-			break
-		}
-	}
-	if clone == "" {
-		return "it is not initialised in this clone"
-	}
-	index := filepath.Join(w.meta, "index-of-submodule")
-	defer os.Remove(index)
-	to := filepath.Join(w.Path, f.Path)
-	env := []string{"GIT_DIR=" + clone, "GIT_WORK_TREE=" + to, "GIT_INDEX_FILE=" + index}
-	for _, args := range [][]string{{"read-tree", f.Blob}, {"checkout-index", "-a", "-f", "-q"}} {
-		if _, err := g.call(ctx, gitCall{args: args, env: env, dir: to, patience: checkoutPatience}); err != nil {
-			var failed *GitError
-			if errors.As(err, &failed) && args[0] == "read-tree" {
-				return fmt.Sprintf("its commit %.12s is not in this clone", f.Blob)
-			}
-			return err.Error()
-		}
-	}
-	return ""
-}
-
-// submoduleNames reads .gitmodules of a commit: name by path.
-func (g *Git) submoduleNames(ctx context.Context, commit string) (map[string]string, error) {
-	out, err := g.ask(ctx, "config", "-z", "--blob", commit+":.gitmodules", "--get-regexp", `^submodule\..*\.path$`)
-	var failed *GitError
-	if errors.As(err, &failed) {
-		return map[string]string{}, nil // a gitlink that no file speaks of
-	}
-	names := map[string]string{}
-	for _, r := range nulFields(out) {
-		key, path, _ := strings.Cut(r, "\n")
-		name := strings.TrimSuffix(strings.TrimPrefix(key, "submodule."), ".path")
-		if name != "" && !strings.Contains(name, "..") {
-			names[path] = name
-		}
-	}
-	return names, err
-}
-
 // parseLsTree reads `git ls-tree -r -z`: "100644 blob OID\tPATH".
 func parseLsTree(b []byte) ([]gitFile, error) {
 	var files []gitFile
