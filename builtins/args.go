@@ -7,6 +7,7 @@ import (
 	"go.starlark.net/starlark"
 
 	"runbook/builtins/probe"
+	"runbook/engine"
 )
 
 // The types here unpack the arguments that several builtins take, with
@@ -33,9 +34,9 @@ func (p *pattern) Unpack(v starlark.Value) error {
 	if source == "" {
 		return nil
 	}
-	re, err := regexp.Compile(source)
+	re, err := engine.CompileRegexp(source)
 	if err != nil {
-		return fmt.Errorf("%q is no regular expression: %w", source, err)
+		return fmt.Errorf("%q: %w", source, err)
 	}
 	p.re = re
 	return nil

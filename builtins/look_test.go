@@ -58,7 +58,7 @@ out = [[(p.pid, p.name, p.population, p.matched, p.state, p.comm, str(p.age)) fo
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v is not fs.ErrNotExist", err)
 	}
-	wantError(t, r.fails(t, `ps(match = "(")`), `for parameter "match": "(" is no regular expression`)
+	wantError(t, r.fails(t, `ps(match = "(")`), `for parameter "match": "(": no regular expression: missing closing )`)
 	wantError(t, r.fails(t, `ps(pid = ["102"])`), `for parameter "pid": element 0 is "102", want int or process`)
 }
 

@@ -32,14 +32,12 @@ func Reference(table []engine.Builtin) string {
 	b.WriteString("# Builtins\n\n" +
 		"What a recipe can call. This page is generated from the table in `builtins.go`; `go test ./builtins -update` writes it.\n\n" +
 		"`None` is unknown; an empty list or text is known to be nothing. What could not be looked at is an error, which becomes an `unknown` finding.\n\n" +
-		"| | effect | returns |\n|---|---|---|\n")
-	for _, f := range table {
-		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s |\n", f.Name, anchor(f.Name), effectName(f), cell(f.Returns))
-	}
+		index(table))
 	for _, f := range table {
 		fmt.Fprintf(&b, "\n## %s\n\n%s", f.Name, f.Page())
 	}
-	b.WriteString("\n# Words\n\nThe language of recipes itself: how a file declares what it is, and says what it found. Beside them stand the words of Starlark, and its modules `json`, `math` and `time`.\n")
+	b.WriteString("\n# Words\n\nThe language of recipes itself: how a file declares what it is, and says what it found. Beside them stand the words of Starlark, and its modules `json`, `math` and `time`.\n\n" +
+		index(engine.Words()))
 	for _, f := range engine.Words() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s", f.Name, f.Page())
 	}
@@ -49,6 +47,20 @@ func Reference(table []engine.Builtin) string {
 		for _, f := range t.Fields {
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, cell(f.Type), cell(f.Doc))
 		}
+	}
+	return b.String()
+}
+
+// index says of each word what it is for.
+func index(table []engine.Builtin) string {
+	var b strings.Builder
+	b.WriteString("| | |\n|---|---|\n")
+	for _, f := range table {
+		needs := ""
+		if f.Effect != engine.Looks {
+			needs = " Needs " + effectName(f) + "."
+		}
+		fmt.Fprintf(&b, "| [`%s`](#%s) | %s%s |\n", f.Name, anchor(f.Name), cell(f.Summary()), needs)
 	}
 	return b.String()
 }

@@ -56,7 +56,7 @@ func TestTheReferenceSaysWhatABuiltinMayDo(t *testing.T) {
 	text := Reference(Table(Options{}))
 	for _, want := range []string{
 		"ps(match = None, pid = [], relatives = True)",
-		"| [`pkill`](#pkill) | **kill** |",
+		"Needs **kill**. |",
 		"## type socket",
 		"| `recv_q` | int or None | bytes that the process has not read |",
 	} {

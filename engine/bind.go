@@ -200,7 +200,7 @@ func (p Param) parse(texts []string) (starlark.Value, error) {
 	case KindRegexp:
 		re, err := NewRegexp(text)
 		if err != nil {
-			return nil, errors.Unwrap(err)
+			return nil, err
 		}
 		return re, nil
 	case KindChoice:

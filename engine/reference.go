@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"strings"
+
+	"runbook/lazyregexp"
 )
 
 // Signature is how a builtin is called: ps(match = None, pid = []).
@@ -40,3 +42,16 @@ func (b Builtin) Page() string {
 	fmt.Fprintf(&w, "\n```python\n%s\n```\n", b.Example)
 	return w.String()
 }
+
+// Summary is the first sentence of what it says of itself.
+func (b Builtin) Summary() string {
+	text, _, _ := strings.Cut(b.Doc, "\n\n")
+	text = strings.Join(strings.Fields(text), " ")
+	if at := sentenceEnd().FindStringIndex(text); at != nil {
+		return text[:at[0]+1]
+	}
+	return text
+}
+
+// A dot within e.g. ends none.
+var sentenceEnd = lazyregexp.New(`\. [A-Z` + "`" + `]`)

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	resyntax "regexp/syntax"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -19,11 +21,25 @@ var (
 
 // NewRegexp compiles a pattern.
 func NewRegexp(pattern string) (*Regexp, error) {
-	re, err := regexp.Compile(pattern)
+	re, err := CompileRegexp(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("regexp %q: %w", pattern, err)
+		return nil, err
 	}
 	return &Regexp{re}, nil
+}
+
+// CompileRegexp is regexp.Compile with errors for a person who sees the pattern
+// already: "missing closing )", and where, in a longer one.
+func CompileRegexp(pattern string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile(pattern)
+	var wrong *resyntax.Error
+	switch {
+	case errors.As(err, &wrong) && wrong.Expr != pattern && wrong.Expr != "":
+		return nil, fmt.Errorf("no regular expression: %s at %q", wrong.Code, wrong.Expr)
+	case errors.As(err, &wrong):
+		return nil, fmt.Errorf("no regular expression: %s", wrong.Code)
+	}
+	return re, err
 }
 
 // Regexp is the Go value, for builtins that take one.

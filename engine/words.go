@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func makeRegexp(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kw
 	case instead != nil:
 		return instead, nil
 	}
-	return nil, err
+	return nil, fmt.Errorf("regexp %q: %w", pattern, err)
 }
 
 // saySize is size(n): "45,815 bytes", "1 byte".

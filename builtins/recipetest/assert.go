@@ -3,7 +3,6 @@ package recipetest
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -151,9 +150,9 @@ func assertFails(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tup
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "fn", &fn, "pattern?", &pattern); err != nil {
 		return nil, err
 	}
-	re, err := regexp.Compile(pattern)
+	re, err := engine.CompileRegexp(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", b.Name(), err)
+		return nil, fmt.Errorf("%s: %q: %w", b.Name(), pattern, err)
 	}
 	got, err := starlark.Call(thread, fn, nil, nil)
 	var eval *starlark.EvalError

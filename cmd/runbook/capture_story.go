@@ -147,7 +147,7 @@ func (d *door) captureStory(s storyJob) error {
 		return err
 	}
 	fmt.Fprint(d.stdout(), printable(made.Text))
-	fmt.Fprintf(d.err, "wrote %s, and %s: %d of %d processes, %d kB\n", made.Story, made.Capture, made.Processes, made.Of, (made.Bytes+999)/1000)
+	fmt.Fprintf(d.err, "wrote %s, and %s: %d of %s, %d kB\n", made.Story, made.Capture, made.Processes, countProcesses(made.Of), (made.Bytes+999)/1000)
 	fmt.Fprintf(d.err, "read what it expects, then: runbook test %s\n", made.Story)
 	return nil
 }

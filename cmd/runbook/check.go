@@ -42,7 +42,7 @@ func (d *door) checkVerb() *cobra.Command {
 			if f.rules {
 				return d.printRules(f.json, (&looks{width: d.conf.Width}).columns(d.out))
 			}
-			files, err := starFiles(args, true)
+			files, err := d.starFiles(args, true)
 			if err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (d *door) checkVerb() *cobra.Command {
 // recipes below it, nothing for those of the nearest .runbook. With all, a
 // directory's links, and what only looks like a file, are among them: list and
 // run would load those, too.
-func starFiles(args []string, all bool) ([]string, error) {
+func (d *door) starFiles(args []string, all bool) ([]string, error) {
 	if len(args) == 0 {
 		cwd, err := os.Getwd()
 		if err != nil {
@@ -84,7 +84,7 @@ func starFiles(args []string, all bool) ([]string, error) {
 		info, err := os.Stat(arg)
 		switch {
 		case err != nil:
-			return nil, usageBecause(err)
+			return nil, d.notThere(arg, err)
 		case !info.IsDir():
 			files = append(files, arg)
 			continue

@@ -30,7 +30,7 @@ func (d *door) fmtVerb() *cobra.Command {
 			if len(args) == 1 && args[0] == "-" {
 				return d.fmtStdin(check)
 			}
-			files, err := starFiles(args, false) // what a link leads to lies elsewhere: only who names it means it
+			files, err := d.starFiles(args, false) // what a link leads to lies elsewhere: only who names it means it
 			if err != nil {
 				return err
 			}
@@ -69,11 +69,12 @@ func (d *door) fmtStdin(check bool) error {
 func (d *door) fmtFile(name string, check bool) {
 	fail := func(err error) { d.code = max(d.code, d.complain(usageBecause(err))) }
 	info, err := os.Stat(name)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSource) {
-		err = fmt.Errorf("%s: not a regular file of at most 512 KiB", name)
-	}
 	if err != nil {
-		fail(err)
+		d.code = max(d.code, d.complain(d.notThere(name, err)))
+		return
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSource {
+		fail(fmt.Errorf("%s: not a regular file of at most 512 KiB", name))
 		return
 	}
 	source, err := os.ReadFile(name)

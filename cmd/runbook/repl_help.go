@@ -80,7 +80,7 @@ func (p *prompt) page(topic string) string {
 		}
 		names = append(names, row.Name)
 		if space, _, ok := strings.Cut(row.Name, "."); ok && space == topic {
-			within = append(within, fmt.Sprintf("- `%s`: %s", row.Signature(), firstSentence(row.Doc)))
+			within = append(within, fmt.Sprintf("- `%s`: %s", row.Signature(), row.Summary()))
 		}
 	}
 	if len(within) > 0 {
@@ -138,7 +138,7 @@ func (p *prompt) index() string {
 	}{{"Builtins", p.desk.bench.library.Builtins}, {"Words", engine.Words()}} {
 		fmt.Fprintf(&w, "\n## %s\n\n", part.title)
 		for _, row := range part.rows {
-			fmt.Fprintf(&w, "- `%s`: %s\n", row.Name, firstSentence(row.Doc))
+			fmt.Fprintf(&w, "- `%s`: %s\n", row.Name, row.Summary())
 		}
 	}
 	var types []string
@@ -148,12 +148,4 @@ func (p *prompt) index() string {
 	slices.Sort(types)
 	fmt.Fprintf(&w, "\n## Types\n\n%s\n", strings.Join(types, ", "))
 	return w.String()
-}
-
-func firstSentence(doc string) string {
-	line, _, _ := strings.Cut(doc, "\n")
-	if i := strings.Index(line, ". "); i >= 0 {
-		return line[:i+1]
-	}
-	return line
 }

@@ -49,7 +49,7 @@ func (p *prompt) show(v starlark.Value) {
 	if word, ok := v.(*starlark.Builtin); ok {
 		for _, row := range p.desk.rows() {
 			if row.Name == word.Name() {
-				text = row.Signature() + ": " + firstSentence(row.Doc) // ?NAME has the rest
+				text = row.Signature() + ": " + row.Summary() // ?NAME has the rest
 			}
 		}
 	}

@@ -16,7 +16,7 @@ func (d *door) stubsVerb() *cobra.Command {
 		Use:   "stubs",
 		Short: "Write typed stubs of all builtins, for editors that know Python",
 		Long: "Prints what a recipe can call, with arguments, types and docs, as stubs of Python. With -o they become the file " + builtins.StubsFile + " of a directory, " +
-			"where pyright and the editors that use it look for words that every file knows.\n\nAn editor that can start a language server is better served by `runbook lsp`.",
+			"where pyright and the editors that use it look for words that every file knows. mypy looks nowhere for these: to it every word is undefined.\n\nAn editor that can start a language server is better served by `runbook lsp`.",
 		Example: `  runbook stubs        to look at
   runbook stubs -o .   beside the pyproject.toml`,
 		Args: cobra.NoArgs,

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
-	"regexp"
 	"runtime"
 	"time"
 
@@ -121,7 +120,7 @@ func (f *testFlags) check() error {
 	if err := f.looks.check(); err != nil {
 		return err
 	}
-	if _, err := regexp.Compile(f.run); err != nil {
+	if _, err := engine.CompileRegexp(f.run); err != nil {
 		return usage(fmt.Sprintf("test: --run %s: %v", f.run, err), "")
 	}
 	if f.jobs < 1 {
@@ -158,15 +157,16 @@ func (d *door) testFiles(args []string) ([]recipetest.File, error) {
 	seen := map[string]bool{}
 	for _, arg := range args {
 		found, err := recipetest.Find(arg)
+		if errors.Is(err, fs.ErrNotExist) { // then a recipe's name, as in run
+			if file := d.recipeFile(arg); file != "" {
+				found, err = recipetest.Find(file)
+			}
+		}
 		switch {
 		case errors.Is(err, recipetest.ErrNone):
 			return nil, usage("test: "+err.Error(), "how to write one: runbook docs testing")
 		case err != nil:
-			hint := ""
-			if place, err := newBench(d.roots()).library.Locate(arg); err == nil && !place.Root.Embedded {
-				hint = "runbook test " + filepath.Join(place.Root.Name, place.Path)
-			}
-			return nil, &hinted{err: fmt.Errorf("test: %w", err), hint: hint, code: exitUsage}
+			return nil, d.notThere(arg, err)
 		}
 		for _, f := range found {
 			if !seen[f.Path] {
