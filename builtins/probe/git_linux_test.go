@@ -629,6 +629,9 @@ func TestAFullOrReadOnlyDiskChangesNothing(t *testing.T) {
 		default:
 			t.Logf("%d bytes left: %v", left, err)
 		}
+		if _, err := os.Stat(filepath.Join(y.dir, ".git", "runbook")); err == nil {
+			t.Errorf("%d bytes left: .git/runbook is left", left)
+		}
 		unchanged(t, before, y.print(".git/objects"))
 		y.recover()
 		unchanged(t, before, y.print(".git/objects"))

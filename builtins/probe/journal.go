@@ -123,6 +123,7 @@ func (js Journals) begin(ctx context.Context, g *Git, j Journal) (*Journal, erro
 		if err != nil {
 			j.places = j.places[:i]
 			_ = j.end()
+			_ = os.Remove(filepath.Dir(place)) // when it is empty: the disk may be full
 		}
 		if errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("git: %s: %w", Clean([]byte(g.Root)), ErrUnderway)
