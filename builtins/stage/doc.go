@@ -11,6 +11,7 @@ package stage
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,9 +66,18 @@ func OfModule(name string) bool {
 	return dotted && slices.ContainsFunc(words(), func(w string) bool { return strings.HasPrefix(w, module+".") })
 }
 
-// unwritten are words that look at what no world has lines for. They find nothing
-// there, unless a part says what.
+// unwritten are words that look at what no world need have lines for. They find
+// nothing there, unless a part says what.
 var unwritten = []string{"listeners", "uds_files", "shm"}
+
+// empty reports whether a word looks at what the scene says nothing of.
+func (s Scene) empty(word string, host *probe.Snapshot) bool {
+	if _, captured := s.Parts["snapshot"]; captured || !slices.Contains(unwritten, word) {
+		return false
+	}
+	_, err := host.ReadFile(context.Background(), "1/net/tcp", nil) // a world in which somebody listens has it
+	return word != "listeners" || err != nil
+}
 
 // words are the names in the table of builtins.
 var words = sync.OnceValue(func() []string {
@@ -100,7 +110,7 @@ func New(s Scene) (*Set, error) {
 	for i := range set.Builtins {
 		b := &set.Builtins[i]
 		text, ok := s.Parts[b.Name]
-		if _, captured := s.Parts["snapshot"]; !ok && (captured || !slices.Contains(unwritten, b.Name)) {
+		if !ok && !s.empty(b.Name, host) {
 			continue
 		}
 		rows, err := readRows(b, text)

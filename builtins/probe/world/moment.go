@@ -31,6 +31,7 @@ func (w *world) moment(at time.Time, sample int) (*probe.Moment, error) {
 			return nil, err
 		}
 	}
+	w.listening(m)
 	for path, f := range w.files {
 		if err := w.below(path); err != nil && f.sample == sample {
 			return nil, &Mistake{f.line, fmt.Errorf("file %s: %w", path, err)}

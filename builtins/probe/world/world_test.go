@@ -139,6 +139,37 @@ func TestWorldIsReadByTheProbes(t *testing.T) {
 	}
 }
 
+// Who listens in a world is who listens there when somebody asks.
+func TestListenersOfAWorld(t *testing.T) {
+	h := probetest.World(t, `
+		100 1 S "postgres"
+		100:5 tcp LISTEN 127.0.0.1:5432 acceptq=3
+		100:6 tcp6 LISTEN [::]:5432
+		100:7 tcp LISTEN *:80
+		100:8 unix LISTEN /run/root.sock
+		100:9 tcp ESTAB 127.0.0.1:5000 127.0.0.1:6000
+		101 100 S "postgres"
+		101:5 tcp LISTEN 127.0.0.1:5432 ino=100005
+	`)
+	found, err := probe.Listeners(context.Background(), h, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range found {
+		got = append(got, fmt.Sprintf("%s %s %d:%d %s q=%d %v", l.Family, l.Address, l.PID, l.FD, l.Comm, l.AcceptQ, l.Holders))
+	}
+	want := []string{
+		"tcp 0.0.0.0:80 100:7 postgres q=0 [{100 7}]",
+		"tcp 127.0.0.1:5432 100:5 postgres q=3 [{100 5} {101 5}]",
+		"tcp6 [::]:5432 100:6 postgres q=0 [{100 6}]",
+		"unix /run/root.sock 100:8 postgres q=-1 [{100 8}]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestParseNamesTheLineOfAMistake(t *testing.T) {
 	for text, want := range map[string]string{
 		"\n100 1 S":                                         `line 2: process 100: PID PPID STATE "COMMAND" [name=value…]; or options alone for one that is there already`,
