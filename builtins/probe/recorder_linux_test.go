@@ -18,8 +18,9 @@ func TestRecorderOfALiveHost(t *testing.T) {
 	procs := boot(t, h, "deaf(sleep,deaf(exit))")
 	recorder := probe.NewRecorder(h)
 	pids := map[int]bool{}
-	for _, p := range procs {
-		pids[p.PID] = true
+	for i := range procs {
+		pids[procs[i].PID] = true
+		procs[i].At = time.Time{} // so long ago that all of it is read anew, by both
 	}
 	live, err := probe.TakeSample(t.Context(), recorder, procs, 50*time.Millisecond)
 	if err != nil {
