@@ -17,7 +17,7 @@ func (d *door) recipeFile(name string) string {
 	if err != nil || place.Root.Embedded {
 		return ""
 	}
-	return filepath.Join(place.Root.Name, place.Path)
+	return shortPath(fileOf(place)) // of a pack it lies in the cache
 }
 
 // notThere is the error of a file that was named and could not be looked at, with
@@ -25,6 +25,9 @@ func (d *door) recipeFile(name string) string {
 func (d *door) notThere(name string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return usageBecause(err)
+	}
+	if place, err := newBench(d.roots()).library.Locate(name); err == nil && place.Root.Embedded {
+		return usage("no such file "+name, "the recipe of that name ships with runbook, and is tested there")
 	}
 	meant := d.recipeFile(name)
 	if meant == "" {
