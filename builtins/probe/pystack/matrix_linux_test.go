@@ -26,40 +26,30 @@ import (
 // program from outside with what that says of itself: for each thread and task
 // the frames, each by qualified name, file and line.
 func TestMatrix(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts interpreters; -short was given")
-	}
-	found := interpreters(t)
-	if len(found) == 0 {
-		missing(t, "no CPython 3.8 or later: neither python3 nor ~/.pyenv/versions/*")
-	}
-	for _, p := range found {
-		t.Run(p.version, func(t *testing.T) {
-			t.Parallel()
-			t.Log(p.path)
-			trio, why := p.trio()
-			for _, target := range []struct {
-				name  string
-				trio  bool
-				least int // tasks
-			}{{"asyncio_tasks", false, 29}, {"trio_tree", true, 47}, {"trio_guest", true, 6}} {
-				t.Run(target.name, func(t *testing.T) {
-					if target.trio && why != "" {
-						missing(t, "no trio for %s: %s", p.path, why)
-					}
-					truth := p.start(t, target.name, trio)
-					if n := len(truth.Tasks); n < target.least {
-						t.Fatalf("%d tasks by its own account; want %d or more", n, target.least)
-					}
-					got, err := pystack.Read(t.Context(), host(t), truth.pid, pystack.Options{})
-					if err != nil {
-						t.Fatal(err)
-					}
-					compare(t, truth, got)
-				})
-			}
-		})
-	}
+	withEachPython(t, func(t *testing.T, p interpreter) {
+		t.Log(p.path)
+		trio, why := p.trio()
+		for _, target := range []struct {
+			name  string
+			trio  bool
+			least int // tasks
+		}{{"asyncio_tasks", false, 29}, {"trio_tree", true, 47}, {"trio_guest", true, 6}} {
+			t.Run(target.name, func(t *testing.T) {
+				if target.trio && why != "" {
+					missing(t, "no trio for %s: %s", p.path, why)
+				}
+				truth := p.start(t, target.name, trio)
+				if n := len(truth.Tasks); n < target.least {
+					t.Fatalf("%d tasks by its own account; want %d or more", n, target.least)
+				}
+				got, err := pystack.Read(t.Context(), host(t), truth.pid, pystack.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				compare(t, truth, got)
+			})
+		}
+	})
 }
 
 func host(t *testing.T) probe.Host {
@@ -174,6 +164,24 @@ func without(a, b []string) string {
 type interpreter struct {
 	path    string // itself, no shim in front of it
 	version string // 3.11.7, made unlike all others
+}
+
+// withEachPython runs a test on every CPython of this machine, side by side.
+func withEachPython(t *testing.T, test func(t *testing.T, p interpreter)) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts interpreters; -short was given")
+	}
+	found := interpreters(t)
+	if len(found) == 0 {
+		missing(t, "no CPython 3.8 or later: neither python3 nor ~/.pyenv/versions/*")
+	}
+	for _, p := range found {
+		t.Run(p.version, func(t *testing.T) {
+			t.Parallel()
+			test(t, p)
+		})
+	}
 }
 
 // interpreters are python3 and those that pyenv keeps, of 3.8 and later, once

@@ -11,47 +11,37 @@ import (
 // TestWaits compares, on every CPython of this machine, what is read of how each
 // task waits with what the program that made it wait so says.
 func TestWaits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts interpreters; -short was given")
-	}
-	found := interpreters(t)
-	if len(found) == 0 {
-		missing(t, "no CPython 3.8 or later: neither python3 nor ~/.pyenv/versions/*")
-	}
-	for _, p := range found {
-		t.Run(p.version, func(t *testing.T) {
-			t.Parallel()
-			trio, why := p.trio()
-			for target, ofTrio := range map[string]bool{"asyncio_waits": false, "trio_waits": true} {
-				t.Run(target, func(t *testing.T) {
-					if ofTrio && why != "" {
-						missing(t, "no trio for %s: %s", p.path, why)
+	withEachPython(t, func(t *testing.T, p interpreter) {
+		trio, why := p.trio()
+		for target, ofTrio := range map[string]bool{"asyncio_waits": false, "trio_waits": true} {
+			t.Run(target, func(t *testing.T) {
+				if ofTrio && why != "" {
+					missing(t, "no trio for %s: %s", p.path, why)
+				}
+				truth := p.start(t, target, trio)
+				got, err := pystack.Read(t.Context(), host(t), truth.pid, pystack.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(truth.Waits) == 0 || !got.Proof.Proved || len(got.Notes) > 0 {
+					t.Fatalf("%d tasks by its own account, proof %+v, notes %q", len(truth.Waits), got.Proof, got.Notes)
+				}
+				read := map[string]string{}
+				for i := range got.Tasks {
+					x := &got.Tasks[i]
+					read[x.Name] = waiting(got, x)
+					if endless := ofTrio && x.State == pystack.Parked && x.Deadline == nil; x.Endless != endless {
+						t.Errorf("%s: endless %v, deadline %v", x.Name, x.Endless, x.Deadline)
 					}
-					truth := p.start(t, target, trio)
-					got, err := pystack.Read(t.Context(), host(t), truth.pid, pystack.Options{})
-					if err != nil {
-						t.Fatal(err)
+				}
+				for name, want := range truth.Waits {
+					if says := want.Says + cancelled(want.Cancelled); read[name] != says {
+						t.Errorf("%s: %s\nwant %s", name, read[name], says)
 					}
-					if len(truth.Waits) == 0 || !got.Proof.Proved || len(got.Notes) > 0 {
-						t.Fatalf("%d tasks by its own account, proof %+v, notes %q", len(truth.Waits), got.Proof, got.Notes)
-					}
-					read := map[string]string{}
-					for i := range got.Tasks {
-						x := &got.Tasks[i]
-						read[x.Name] = waiting(got, x)
-						if endless := ofTrio && x.State == pystack.Parked && x.Deadline == nil; x.Endless != endless {
-							t.Errorf("%s: endless %v, deadline %v", x.Name, x.Endless, x.Deadline)
-						}
-					}
-					for name, want := range truth.Waits {
-						if says := want.Says + cancelled(want.Cancelled); read[name] != says {
-							t.Errorf("%s: %s\nwant %s", name, read[name], says)
-						}
-					}
-				})
-			}
-		})
-	}
+				}
+			})
+		}
+	})
 }
 
 // waiting is the state of a task, what it waits for, of which descriptor, and who
