@@ -22,6 +22,7 @@ import (
 //	base c1                what git.merge_base says of main
 //	dirty                  something is changed
 //	layer FILE …           what git.diff of paths has
+//	changed FILE …         what git.diff of the whole tree has; that of the layer, if it is not given
 //	misfit FILE            the patch of the layer does not apply
 //	prefix DIR             where we are, below the top
 //	state merge            what the repository is amid of
@@ -63,7 +64,7 @@ func oneTest(outcome, phase, message string) []any {
 	return []any{map[string]any{"id": "tests/x.py::test_y", "outcome": outcome, "phase": phase, "message": message}}
 }
 
-var repoWords = []string{"commits", "base", "dirty", "layer", "misfit", "prefix", "state", "submodule", "writes", "saves", "dirties"}
+var repoWords = []string{"commits", "base", "dirty", "layer", "changed", "misfit", "prefix", "state", "submodule", "writes", "saves", "dirties"}
 
 const repoRoot = "/repo"
 
@@ -219,8 +220,12 @@ func (r *repo) between(_ *engine.Call, given map[string]starlark.Value) (starlar
 	return out, nil
 }
 
-func (r *repo) diff(*engine.Call, map[string]starlark.Value) (starlark.Value, error) {
-	return newRecord("patch", map[string]any{"files": anyList(r.facts["layer"]), "sha256": "5ha"})
+func (r *repo) diff(_ *engine.Call, given map[string]starlark.Value) (starlark.Value, error) {
+	files := r.facts["layer"]
+	if paths, ok := given["paths"].(*starlark.List); r.is("changed") && (!ok || paths.Len() == 0) {
+		files = r.facts["changed"]
+	}
+	return newRecord("patch", map[string]any{"files": anyList(files), "sha256": "5ha"})
 }
 
 func (r *repo) worktree(call *engine.Call, given map[string]starlark.Value) (starlark.Value, error) {
