@@ -197,15 +197,32 @@ var asItIs = func() (is [256]bool) {
 	return is
 }()
 
+// asTheyAre counts the bytes at the start of s for which asItIs is true. It asks
+// for eight at once: a byte that is not sets the highest bit of its place in one
+// of the terms, and a carry or borrow can only begin at such a byte.
+func asTheyAre(s string) (n int) {
+	const ones = 0x0101010101010101
+	for ; n+8 <= len(s); n += 8 {
+		e := s[n : n+8]
+		w := uint64(e[0]) | uint64(e[1])<<8 | uint64(e[2])<<16 | uint64(e[3])<<24 |
+			uint64(e[4])<<32 | uint64(e[5])<<40 | uint64(e[6])<<48 | uint64(e[7])<<56
+		control, del := w-' '*ones, w+ones
+		quote, backslash := (w^'"'*ones)-ones, (w^'\\'*ones)-ones
+		if (w|control|del|quote|backslash)&(0x80*ones) != 0 {
+			break
+		}
+	}
+	for n < len(s) && asItIs[s[n]] {
+		n++
+	}
+	return n
+}
+
 // appendString appends s in quotes. All that a terminal might obey is escaped.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	from := 0
-	for i := 0; i < len(s); {
-		if asItIs[s[i]] {
-			i++
-			continue
-		}
+	for i := asTheyAre(s); i < len(s); i += asTheyAre(s[i:]) {
 		c := s[i]
 		r, n := utf8.DecodeRuneInString(s[i:])
 		if r >= 0x80 && (r != utf8.RuneError || n > 1) && (!unsafeRune(r) || r > 0xffff) {

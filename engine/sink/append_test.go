@@ -79,6 +79,26 @@ func same(t *testing.T, e event.Event) {
 	}
 }
 
+// TestAsTheyAre puts each byte at each place of two words of another one, and
+// counts by the table.
+func TestAsTheyAre(t *testing.T) {
+	for _, rest := range []byte{'a', ' ', '~', '!', '#', '[', ']', 0, 0x7f, 0x80, 0xff} {
+		for c := range 256 {
+			for at := range 19 {
+				s := bytes.Repeat([]byte{rest}, 19)
+				s[at] = byte(c)
+				want := 0
+				for want < len(s) && asItIs[s[want]] {
+					want++
+				}
+				if got := asTheyAre(string(s)); got != want {
+					t.Fatalf("%q: %d bytes, by the table %d", s, got, want)
+				}
+			}
+		}
+	}
+}
+
 func FuzzAppendString(f *testing.F) {
 	for _, s := range []string{"", "plain", "\"\\\n\t\r\x00\x7f", "\xff\xc3", "\u2028é日\U0001f600\u009b\u202e\U000e0001", "\ufffd"} {
 		f.Add(s)
