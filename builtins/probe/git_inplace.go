@@ -133,7 +133,7 @@ func (p *InPlace) change(ctx context.Context, layer []string) error {
 	if err := g.mayChange(ctx); err != nil {
 		return err
 	}
-	first, err := g.scan(ctx, nil)
+	first, err := g.scan(ctx)
 	if err != nil {
 		return err
 	}

@@ -74,14 +74,9 @@ func keptAs(path string, info fs.FileInfo) keptFile {
 	return k
 }
 
-// scan reads all that a change in place must bring back, with the object ids of
-// every file's bytes. also are ignored files to be read too.
-func (g *Git) scan(ctx context.Context, also []RawPath) (*keptTree, error) {
-	sum, err := g.hasher(ctx)
-	if err != nil {
-		return nil, err
-	}
-	k := &keptTree{}
+// standing is a kept tree with where HEAD is, and the index, and no files yet.
+func (g *Git) standing(ctx context.Context, sum hasher) (k *keptTree, err error) {
+	k = &keptTree{}
 	if k.Head, err = g.line(ctx, "rev-parse", "--verify", "HEAD"); err != nil {
 		return nil, err
 	}
@@ -97,6 +92,20 @@ func (g *Git) scan(ctx context.Context, also []RawPath) (*keptTree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("git: %w", err)
 	}
+	return k, nil
+}
+
+// scan reads all that a change in place must bring back, with the object ids of
+// every file's bytes.
+func (g *Git) scan(ctx context.Context) (*keptTree, error) {
+	sum, err := g.hasher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k, err := g.standing(ctx, sum)
+	if err != nil {
+		return nil, err
+	}
 	tracked, err := g.tracked(ctx)
 	if err != nil {
 		return nil, err
@@ -106,9 +115,6 @@ func (g *Git) scan(ctx context.Context, also []RawPath) (*keptTree, error) {
 		return nil, err
 	}
 	class := map[string]string{}
-	for _, path := range also {
-		class[string(path)] = classIgnored
-	}
 	for _, path := range untracked {
 		if !strings.HasSuffix(path, "/") {
 			class[path] = classUntracked

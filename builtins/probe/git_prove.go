@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -45,29 +46,13 @@ func impress(at string, f keptFile) error {
 	return unix.UtimesNanoAt(unix.AT_FDCWD, at, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// prove reads everything again.
+// prove looks at everything again, each path that was kept by itself: what git
+// lists now may depend on what came to lie there.
 func (b *putBack) prove(ctx context.Context) error {
-	var also []RawPath
-	for _, f := range b.k.Files {
-		if f.Class == classIgnored {
-			also = append(also, f.Path)
-		}
-	}
-	now, err := b.g.scan(ctx, also)
+	now, err := b.lie(ctx)
 	if err != nil {
 		return err
 	}
-	// Whether a directory is ignored may depend on what came to lie in it, so both
-	// sides go by what was ignored before. New ones were seen to by sweep.
-	was := *b.k
-	ignored := func(d keptFile) bool {
-		return slices.ContainsFunc(b.k.Ignored, func(i RawPath) bool { return strings.HasPrefix(string(d.Path)+"/", string(i)+"/") })
-	}
-	was.Dirs = slices.DeleteFunc(slices.Clone(was.Dirs), ignored)
-	if now.Dirs, err = b.g.walk(ctx, b.skip()); err != nil {
-		return err
-	}
-	now.Dirs = slices.DeleteFunc(now.Dirs, func(d keptFile) bool { return !b.dirs[d.Path] })
 	b.done.Passed = b.k.passedBy(now)
 	b.done.Moved = ""
 	if now.Head != b.k.Head || now.Branch != b.k.Branch {
@@ -85,8 +70,47 @@ func (b *putBack) prove(ctx context.Context) error {
 			}
 		}
 	}
-	if d := was.differences(now); len(d) > 0 {
+	if d := b.k.differences(now); len(d) > 0 {
 		return &NotRestoredError{Root: b.g.Root, ID: b.p.ID, Differences: d}
 	}
 	return nil
+}
+
+// lie is what lies at the paths of the kept tree, with new files, and what is
+// ignored. New directories were seen to by sweep.
+func (b *putBack) lie(ctx context.Context) (*keptTree, error) {
+	now, err := b.g.standing(ctx, b.sum)
+	if err != nil {
+		return nil, err
+	}
+	new, err := b.newFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range b.k.Files {
+		new = append(new, string(f.Path))
+	}
+	for _, path := range new {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		f, err := b.g.keep(path, b.sum)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("git: %w", err)
+		}
+		now.Files = append(now.Files, f)
+	}
+	if err := b.g.directories(ctx, now); err != nil { // for what is ignored
+		return nil, err
+	}
+	now.Dirs = nil
+	for _, d := range b.k.Dirs {
+		if info, err := b.g.place(string(d.Path)); err == nil && info.IsDir() {
+			now.Dirs = append(now.Dirs, keptAs(string(d.Path), info))
+		}
+	}
+	return now, nil
 }

@@ -225,7 +225,19 @@ func (g *Git) dropRefs(ctx context.Context, id string) (meanwhile string, err er
 			commands += "delete " + ref + "\n"
 		}
 	}
-	return meanwhile, g.updateRefs(ctx, commands)
+	if err := g.updateRefs(ctx, commands); err != nil {
+		return "", err
+	}
+	g.tidyRefs(id)
+	return meanwhile, nil
+}
+
+// tidyRefs removes the directories of our refs that git leaves empty.
+func (g *Git) tidyRefs(id string) {
+	for _, top := range []string{"refs/runbook", "logs/refs/runbook"} {
+		_ = os.Remove(filepath.Join(g.Common, top, id))
+		_ = os.Remove(filepath.Join(g.Common, top))
+	}
 }
 
 // sameMeanwhile is the ref of an earlier run that keeps the same files as ours,

@@ -108,7 +108,8 @@ type putBack struct {
 	put  map[RawPath]putFile
 	was  map[RawPath]keptFile
 	dirs map[RawPath]bool
-	subs bool // there are submodules
+	past map[RawPath]bool // files and directories that were ignored
+	subs bool             // there are submodules
 	done *Restored
 }
 
@@ -116,7 +117,7 @@ func (b *putBack) all(ctx context.Context) (err error) {
 	if b.sum, err = b.g.hasher(ctx); err != nil {
 		return err
 	}
-	b.put, b.was, b.dirs = map[RawPath]putFile{}, map[RawPath]keptFile{}, map[RawPath]bool{}
+	b.put, b.was, b.dirs, b.past = map[RawPath]putFile{}, map[RawPath]keptFile{}, map[RawPath]bool{}, map[RawPath]bool{}
 	for _, f := range b.k.Put {
 		b.put[f.Path] = f
 	}
@@ -125,6 +126,12 @@ func (b *putBack) all(ctx context.Context) (err error) {
 	}
 	for _, d := range b.k.Dirs {
 		b.dirs[d.Path] = true
+	}
+	for _, f := range b.k.Passed {
+		b.past[f.Path] = true
+	}
+	for _, dir := range b.k.Ignored {
+		b.past[dir] = true
 	}
 	for _, do := range []func(context.Context) error{b.index, b.clear, b.fill, b.sweep, b.polish, b.prove} {
 		if err := do(ctx); err != nil {

@@ -16,16 +16,14 @@ import (
 // user's .gitignore is back: with another one in its place, ignored files would
 // look new.
 func (b *putBack) sweep(ctx context.Context) error {
+	if err := b.sweepRules(ctx); err != nil {
+		return err
+	}
 	for {
-		new, err := b.g.untracked(ctx)
+		new, err := b.newFiles(ctx)
 		if err != nil {
 			return err
 		}
-		// Those with a slash at their end are other repositories: not ours to move.
-		new = slices.DeleteFunc(new, func(path string) bool {
-			_, was := b.was[RawPath(path)]
-			return was || strings.HasSuffix(path, "/")
-		})
 		if len(new) == 0 {
 			break
 		}
@@ -55,6 +53,39 @@ func (b *putBack) sweep(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sweepRules takes away each .gitignore that was not there, in directories that
+// were: one that ignores itself and all that lies beside it hides both from git.
+// A new directory that does so is left alone, as all that git ignores.
+func (b *putBack) sweepRules(ctx context.Context) error {
+	var new []string
+	for _, dir := range append(b.k.Dirs, keptFile{Path: "."}) {
+		path := filepath.Join(string(dir.Path), ".gitignore")
+		if _, was := b.was[RawPath(path)]; was || b.wasIgnored(path) {
+			continue
+		}
+		if _, err := b.g.file(path); err == nil {
+			new = append(new, path)
+		}
+	}
+	return b.takeAway(ctx, new, new)
+}
+
+// newFiles lists what is neither tracked nor ignored, and was not there. What
+// was ignored is the user's, whatever git says of it now: a rule may be gone.
+func (b *putBack) newFiles(ctx context.Context) ([]string, error) {
+	new, err := b.g.untracked(ctx)
+	return slices.DeleteFunc(new, func(path string) bool {
+		_, was := b.was[RawPath(path)]
+		// Those with a slash at their end are other repositories: not ours to move.
+		return was || strings.HasSuffix(path, "/") || b.wasIgnored(path)
+	}), err
+}
+
+// wasIgnored reports whether git ignored a path, or a directory that it lies in.
+func (b *putBack) wasIgnored(path string) bool {
+	return slices.ContainsFunc(append(parents(path), path), func(at string) bool { return b.past[RawPath(at)] })
 }
 
 func (b *putBack) skip() map[string]bool {

@@ -1,0 +1,81 @@
+package probe_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What git lists depends on files that a test may write. What was kept is
+// looked for by its path, and the user's ignored files are nobody's litter.
+func TestInPlaceOutlivesOtherIgnoreRules(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		do   func(y *yard)
+		kept []string // as written meanwhile
+	}{
+		{"a directory that ignores itself", func(y *yard) { y.write("mine/.gitignore", "*\n") }, []string{"mine/.gitignore"}},
+		{"and what is new in it", func(y *yard) { y.write("mine/deep/.gitignore", "*\n", "mine/deep/new", "by a test\n") }, []string{"mine/deep/.gitignore", "mine/deep/new"}},
+		{"all of it", func(y *yard) { y.write(".git/info/exclude", "*\n", "mine/deep/new", "by a test\n") }, nil},
+		{"no rule any more", func(y *yard) { y.write(".git/info/exclude", "") }, nil},
+		{"its rules are gone", func(y *yard) { y.write("mine/.gitignore", "*\n", ".gitignore", "rm") }, []string{"mine/.gitignore"}},
+		{"a link in place of a rule", func(y *yard) { y.write("mine/.gitignore", "-> /nowhere") }, []string{"mine/.gitignore"}},
+		{"a directory in place of a rule", func(y *yard) { y.write("mine/.gitignore/x", "by a test\n") }, []string{"mine/.gitignore/x"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for _, ref := range []string{"", "HEAD~1"} {
+				y := newYard(t)
+				y.write(".gitignore", "*.log\n", "a", "1\n")
+				y.commit("one")
+				y.write("a", "2\n")
+				y.commit("two")
+				y.write(".git/info/exclude", "*.bak\nown/\n", "mine/x", "mine\n", "mine/deep/y", "mine\n", "a.log", "mine\n", "a.bak", "mine\n", "own/z", "mine\n")
+				before := y.print(".git/objects", ".git/info/exclude", ".git/refs/runbook")
+				there, err := y.open().ChangeInPlace(t.Context(), y.logs, ref, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.do(y)
+				done, err := there.Restore(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				slices.Sort(done.Meanwhile)
+				if d := cmp.Diff(c.kept, done.Meanwhile); d != "" {
+					t.Errorf("from %q, kept of meanwhile:\n%s", ref, d)
+				}
+				after := y.print(".git/objects", ".git/info/exclude", ".git/refs/runbook")
+				if c.name == "all of it" { // git ignores what is new: where it lies is named, and it stays
+					if !slices.Contains(done.Passed, "mine/") {
+						t.Errorf("passed %v", done.Passed)
+					}
+					delete(after, "mine/deep/new")
+				}
+				unchanged(t, before, after)
+			}
+		})
+	}
+}
+
+func TestInPlaceLeavesNoEmptyDirectoryOfRefs(t *testing.T) {
+	t.Parallel()
+	y := messy(t)
+	y.git("config", "core.logAllRefUpdates", "always")
+	there, err := y.open().ChangeInPlace(t.Context(), y.logs, "base", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := there.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"refs/runbook", "logs/refs/runbook"} {
+		if _, err := os.Stat(filepath.Join(y.dir, ".git", dir)); err == nil {
+			t.Errorf("%s is left", dir)
+		}
+	}
+}
