@@ -22,11 +22,14 @@ type Recovery struct {
 	Phase string
 	Alive bool // its owner still runs, or may: it is left alone
 	Owner Owner
+	Notes []string // files of the journal
+	Lost  bool     // the repository of a JournalInPlace is not where it was
 
 	Process *Process // a LeftProcess; else nil
 
 	Done     bool
 	Restored Restored
+	Kept     string // by Forget: the refs of what was kept, as "refs/runbook/ID/"; "" = there are none
 	Err      error
 }
 
@@ -75,6 +78,31 @@ func Recover(ctx context.Context, h Host, logs Journals, dirs []string, only fun
 	return out, err
 }
 
+// ErrNoNote is the error of an id that no journal has.
+var ErrNoNote = errors.New("no run has noted that")
+
+// Forget ends the journal of one thing that Left lists, and touches nothing
+// else: the work tree stays as it lies, and what was kept of it stays kept.
+//
+// Errors: ErrNoNote; its owner still runs.
+func Forget(ctx context.Context, h Host, logs Journals, dirs []string, id string) (Recovery, error) {
+	found, failed := gather(ctx, h, logs, dirs)
+	i := slices.IndexFunc(found, func(l *leftover) bool { return l.ID == id && len(l.Notes) > 0 })
+	if i < 0 {
+		return Recovery{}, errors.Join(fmt.Errorf("%q: %w", id, ErrNoNote), failed)
+	}
+	l := found[i]
+	if l.Alive {
+		return l.Recovery, fmt.Errorf("%s: its run is not over, pid %d on %s", id, l.Owner.PID, l.Owner.Host)
+	}
+	if g, err := OpenGit(ctx, h, l.Repo); err == nil {
+		if refs, err := g.keptNow(ctx, id); err == nil && len(refs) > 0 {
+			l.Kept = keptRefs(id)
+		}
+	}
+	return l.Recovery, l.log.end()
+}
+
 // leftover is a journal, however many files hold it.
 type leftover struct {
 	Recovery
@@ -109,7 +137,11 @@ func gather(ctx context.Context, h Host, logs Journals, dirs []string) ([]*lefto
 			places = append(places, place)
 		}
 	}
-	byID := map[string]*leftover{}
+	type one struct {
+		id  string
+		dir RawPath
+	}
+	byDir, ids := map[one]*leftover{}, map[string]bool{}
 	var out []*leftover
 	for _, place := range places {
 		j, err := readJournal(place)
@@ -119,33 +151,61 @@ func gather(ctx context.Context, h Host, logs Journals, dirs []string) ([]*lefto
 			}
 			continue
 		}
+		for _, g := range repos { // a repository that was moved, or copied, has a note of another place
+			if place == filepath.Join(g.Dir, inPlaceJournal) && !sameFile(string(j.GitDir), g.Dir) {
+				j.Repo, j.GitDir = RawPath(g.Root), RawPath(g.Dir)
+			}
+		}
 		// The one in the git directory may not be in the list yet.
 		if other := filepath.Join(string(j.GitDir), inPlaceJournal); j.Kind == JournalInPlace && other != place && exists(other) && !slices.Contains(places, other) {
 			if twin, err := readJournal(other); err == nil && twin.ID == j.ID {
 				j = later(j, twin)
 			}
 		}
-		if l := byID[j.ID]; l != nil {
+		ids[j.ID] = true
+		if l := byDir[one{j.ID, j.GitDir}]; l != nil {
 			l.log = later(l.log, j)
 			continue
 		}
 		l := &leftover{log: j}
-		byID[j.ID] = l
+		byDir[one{j.ID, j.GitDir}] = l
 		out = append(out, l)
 	}
 	for _, g := range repos {
 		for _, j := range g.strayWorktrees() {
-			if byID[j.ID] == nil {
-				byID[j.ID] = &leftover{log: j}
-				out = append(out, byID[j.ID])
+			if !ids[j.ID] {
+				ids[j.ID] = true
+				out = append(out, &leftover{log: j})
 			}
 		}
 	}
+	out = reunited(out)
 	for _, l := range out {
 		j := l.log
-		l.Recovery = Recovery{ID: j.ID, Kind: j.Kind, Repo: string(j.Repo), Path: string(j.Path), Begun: j.Begun, Phase: j.Phase, Owner: j.Owner, Alive: j.Owner.lives(ctx, h)}
+		l.Recovery = Recovery{ID: j.ID, Kind: j.Kind, Repo: string(j.Repo), Path: string(j.Path), Begun: j.Begun, Phase: j.Phase, Owner: j.Owner, Alive: j.Owner.lives(ctx, h),
+			Notes: j.places, Lost: j.Kind == JournalInPlace && !exists(string(j.GitDir))}
 	}
 	return out, errors.Join(failed...)
+}
+
+// reunited brings the note that a moved repository left in the state directory
+// together with the one that moved with it.
+func reunited(all []*leftover) []*leftover {
+	return slices.DeleteFunc(slices.Clone(all), func(l *leftover) bool {
+		if l.log.Kind != JournalInPlace || exists(string(l.log.GitDir)) {
+			return false
+		}
+		i := slices.IndexFunc(all, func(m *leftover) bool { return m.log.ID == l.log.ID && exists(string(m.log.GitDir)) })
+		if i < 0 {
+			return false
+		}
+		here := all[i].log
+		repo, dir := here.Repo, here.GitDir
+		here = later(here, l.log)
+		here.Repo, here.GitDir = repo, dir
+		all[i].log = here
+		return true
+	})
 }
 
 func exists(path string) bool {
@@ -218,7 +278,7 @@ func (l *leftover) finish(ctx context.Context, h Host) error {
 		}
 		return j.end()
 	case gone:
-		return fmt.Errorf("its repository is not there: %w", err)
+		return errors.New("its repository is not there")
 	}
 	p := &InPlace{ID: j.ID, Root: g.Root, git: g, log: j}
 	// A git that survived the one who was killed may still hold a lock of a ref
@@ -228,7 +288,7 @@ func (l *leftover) finish(ctx context.Context, h Host) error {
 	}
 	if j.Phase == PhaseChanged {
 		if p.kept, err = g.load(ctx, j.Kept); err != nil {
-			return err
+			return fmt.Errorf("what was kept of it is not in the repository that lies there now: %w", err)
 		}
 		p.Base = p.kept.Base
 		if err := os.MkdirAll(p.private("aside"), 0o700); err != nil {

@@ -32,11 +32,16 @@ type leftover struct {
 	Meanwhile  []string  `json:"meanwhile"`
 	Submodules []string  `json:"submodules,omitempty"` // that have changes now, and had none
 	Ref        string    `json:"ref,omitempty"`        // which keeps these
+	Notes      []string  `json:"notes"`                // files that speak of it
+	Lost       bool      `json:"lost,omitempty"`       // its repository is not there
+	Forgotten  bool      `json:"forgotten,omitempty"`  // with --forget
+	Kept       string    `json:"kept,omitempty"`       // with --forget: the refs of what it was
 	Error      string    `json:"error,omitempty"`
 }
 
 func (d *door) recoverVerb() *cobra.Command {
 	var list, asJSON bool
+	var forget string
 	cmd := &cobra.Command{
 		Use:   "recover [DIR …]",
 		Short: "Put back what a killed run has left changed",
@@ -46,9 +51,20 @@ for temporary files go; processes that it had started are ended. What a running 
 is left alone.
 
 It looks at all that runs of this user have noted, and at the repositories that DIR, or
-the current directory, lie in. It may be called again, and when there is nothing to do.`,
+the current directory, lie in. It may be called again, and when there is nothing to do.
+
+What cannot be put back is tried again at each call, and keeps later runs out of that
+work tree. With --forget ID, which is said where one fails, the note of it alone is
+removed: the work tree stays as it lies, and the refs under refs/runbook/ID/ keep what
+it was.`,
 		Example: "  runbook recover --list\n  runbook recover",
-		RunE: func(_ *cobra.Command, dirs []string) error {
+		RunE: func(cmd *cobra.Command, dirs []string) error {
+			if cmd.Flags().Changed("forget") {
+				if list {
+					return usage("--list and --forget are two things", "")
+				}
+				return d.forgetNote(dirs, forget, asJSON)
+			}
 			return d.recover(dirs, list, asJSON)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -56,6 +72,7 @@ the current directory, lie in. It may be called again, and when there is nothing
 		},
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "only show what there is to put back")
+	cmd.Flags().StringVar(&forget, "forget", "", "give one up: remove the note of it, and nothing else")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON array")
 	return cmd
 }
@@ -70,12 +87,7 @@ func (d *door) recover(dirs []string, list, asJSON bool) error {
 	}
 	ctx, stop := withSignals(context.Background())
 	defer stop()
-	if len(dirs) == 0 {
-		dirs = []string{"."}
-		if _, err := probe.OpenGit(ctx, host, "."); errors.Is(err, probe.ErrNoRepository) {
-			dirs = nil
-		}
-	}
+	dirs = hereOr(ctx, host, dirs)
 	logs := probe.Journals{Dir: journalDir()}
 	var found []probe.Recovery
 	if list {
@@ -101,6 +113,44 @@ func (d *door) recover(dirs []string, list, asJSON bool) error {
 		fmt.Fprintln(d.out, "nothing to do")
 	}
 	return err
+}
+
+// hereOr is dirs, or else the current directory when it lies in a repository.
+func hereOr(ctx context.Context, host probe.Host, dirs []string) []string {
+	if len(dirs) > 0 {
+		return dirs
+	}
+	if _, err := probe.OpenGit(ctx, host, "."); errors.Is(err, probe.ErrNoRepository) {
+		return nil
+	}
+	return []string{"."}
+}
+
+// forgetNote removes the note of one thing that cannot be put back.
+func (d *door) forgetNote(dirs []string, id string, asJSON bool) error {
+	if !haveLinux {
+		return usage("recover needs Linux", "")
+	}
+	host, err := openHost(hostOptions{})
+	if err != nil {
+		return err
+	}
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	given, err := probe.Forget(ctx, host, probe.Journals{Dir: journalDir()}, hereOr(ctx, host, dirs), id)
+	if errors.Is(err, probe.ErrNoNote) {
+		return &hinted{err: fmt.Errorf("--forget %w", err), hint: "runbook recover --list --json", code: exitUsage}
+	}
+	if err != nil {
+		return fmt.Errorf("--forget %w", err)
+	}
+	row := leftoverOf(given)
+	row.Forgotten, row.Kept = true, given.Kept
+	if asJSON {
+		return d.printJSON([]leftover{row})
+	}
+	fmt.Fprintln(d.out, row.text(false))
+	return nil
 }
 
 // remindToRecover says when a killed run has left something, to who asks
@@ -150,7 +200,10 @@ func putBackAfter(pid int) string {
 func leftoverOf(r probe.Recovery) leftover {
 	l := leftover{
 		ID: r.ID, Kind: r.Kind, Repo: probe.Clean([]byte(r.Repo)), Path: probe.Clean([]byte(r.Path)), Begun: r.Begun, PID: r.Owner.PID, Host: r.Owner.Host, Running: r.Alive,
-		Done: r.Done, Files: r.Restored.Files, Meanwhile: []string{}, Ref: r.Restored.Ref,
+		Done: r.Done, Files: r.Restored.Files, Meanwhile: []string{}, Ref: r.Restored.Ref, Notes: []string{}, Lost: r.Lost,
+	}
+	for _, path := range r.Notes {
+		l.Notes = append(l.Notes, probe.Clean([]byte(path)))
 	}
 	for _, path := range r.Restored.Meanwhile {
 		l.Meanwhile = append(l.Meanwhile, probe.Clean([]byte(path)))
@@ -179,7 +232,19 @@ func (l leftover) text(list bool) string {
 		what = fmt.Sprintf("pid %d, %s", l.Process, ansi.Truncate(l.Command, 100, "…"))
 	}
 	since := "begun " + l.Begun.Local().Format("2006-01-02 15:04:05")
+	noted := ""
+	if len(l.Notes) > 0 {
+		why := "to leave it as it lies"
+		if l.Lost {
+			why = "if it is gone for good"
+		}
+		noted = fmt.Sprintf("\n  noted in %s\n  %s: runbook recover --forget %s", shortHome(l.Notes[0]), why, l.ID)
+	}
 	switch {
+	case l.Forgotten && l.Kept != "":
+		return fmt.Sprintf("forgotten: %s stays as it lies\n  what it was is kept: git show %sworktree:PATH, or %suntracked:PATH", what, l.Kept, l.Kept)
+	case l.Forgotten:
+		return fmt.Sprintf("forgotten: %s; nothing is kept of it", what)
 	case l.Running && l.Host != hostname():
 		return fmt.Sprintf("left alone: %s, %s on %s by pid %d: recover it there", what, since, l.Host, l.PID)
 	case l.Running:
@@ -190,10 +255,12 @@ func (l leftover) text(list bool) string {
 		return fmt.Sprintf("to be ended: %s, %s, of a run by pid %d, which is gone", what, since, l.PID)
 	case list && l.Kind == probe.LeftDirectory:
 		return fmt.Sprintf("to be removed: %s, %s by a run that is gone", what, since)
+	case list && l.Lost:
+		return fmt.Sprintf("cannot be put back: %s, %s: its repository is not there%s", what, since, noted)
 	case list:
 		return fmt.Sprintf("to be put back: %s, %s by pid %d, which is gone", what, since, l.PID)
 	case l.Error != "":
-		return fmt.Sprintf("FAILED: %s: %s", what, l.Error)
+		return fmt.Sprintf("FAILED: %s: %s%s", what, l.Error, noted)
 	case l.Kind == probe.LeftProcess:
 		return "ended: " + what
 	case l.Kind != probe.JournalInPlace:
