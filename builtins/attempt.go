@@ -78,6 +78,12 @@ var attemptKind = &kind[*attemptFact]{
 				}
 				return listOf(a.Imported, func(m probe.PytestModule) starlark.Value { return newRecord(moduleKind, m, "pytest", time.Time{}) })
 			}},
+		{name: "reached", typ: "list of reach", doc: "uses of `original`, by paths that lead there out of `code`", aside: true,
+			get: func(a *attemptFact) starlark.Value {
+				return listOf(a.Reached, func(r probe.PytestReach) starlark.Value { return newRecord(reachKind, r, "pytest", time.Time{}) })
+			}},
+		{name: "programs", typ: "bool", doc: "with `code`: the tests started programs, and what those read was not followed", aside: true,
+			get: func(a *attemptFact) starlark.Value { return truth(a.Programs) }},
 		{name: "python", typ: "string", doc: "the interpreter", get: func(a *attemptFact) starlark.Value { return text(a.Python) }},
 		{name: "version", typ: "string or None", doc: "of pytest and Python; None: nothing was heard of it", get: func(a *attemptFact) starlark.Value { return orNone(a.Version) }},
 	},
@@ -115,6 +121,19 @@ var leakKind = &kind[probe.Leak]{
 		{name: "text", typ: "string", doc: "what it is, in a line", get: func(l probe.Leak) starlark.Value { return text(l.Text) }},
 		{name: "path", typ: "string or None", doc: "of a file, or the address of a listener", get: func(l probe.Leak) starlark.Value { return orNone(l.Path) }},
 		{name: "pid", typ: "int or None", doc: "of a process, or a listener's", get: func(l probe.Leak) starlark.Value { return unless(0, l.PID) }},
+	},
+}
+
+var reachKind = &kind[probe.PytestReach]{
+	name: "reach",
+	doc:  "A use of the tree of which a copy is tested.",
+	text: func(r probe.PytestReach) string { return r.How + " " + r.Path },
+	fields: []field[probe.PytestReach]{
+		{name: "how", typ: "string", doc: "open: the tests opened it; chdir: they went there; program: one that they start is given it; named: by a file of the copy that is a program, or starts some",
+			get: func(r probe.PytestReach) starlark.Value { return text(r.How) }},
+		{name: "path", typ: "string", doc: "in the original", get: func(r probe.PytestReach) starlark.Value { return text(r.Path) }},
+		{name: "file", typ: "string", doc: "the same, relative to its top; empty: a directory", get: func(r probe.PytestReach) starlark.Value { return text(r.File) }},
+		{name: "by", typ: "string or None", doc: "the file that names it; None: it was seen", get: func(r probe.PytestReach) starlark.Value { return orNone(r.By) }},
 	},
 }
 

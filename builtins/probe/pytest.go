@@ -92,6 +92,8 @@ type PytestResult struct {
 	// words; "" = it got none, or could not tell.
 	Traceback string
 	Imported  []PytestModule // with PytestRun.Code; nil = not asked for, or nothing was heard of it
+	Reached   []PytestReach  // with PytestRun.Original
+	Programs  bool           // with PytestRun.Code: the tests started some, and what those did was not followed
 	Python    string         // the interpreter that was run
 	Version   string         // "pytest 9.2.0, python 3.11.7"; "" = not heard of
 }
@@ -115,11 +117,12 @@ func (t PytestTest) bad() bool { return t.Outcome == "failed" || t.Outcome == "e
 var pytestPlugin []byte
 
 const (
-	pluginModule  = "runbook_pytest"
-	pluginEvents  = "RUNBOOK_PYTEST_EVENTS" // pytest_plugin.py names them too
-	pluginImports = "RUNBOOK_PYTEST_IMPORTS"
-	pytestOutput  = 256 << 10
-	progressEvery = 200 * time.Millisecond
+	pluginModule   = "runbook_pytest"
+	pluginEvents   = "RUNBOOK_PYTEST_EVENTS" // pytest_plugin.py names them too
+	pluginImports  = "RUNBOOK_PYTEST_IMPORTS"
+	pluginOriginal = "RUNBOOK_PYTEST_ORIGINAL"
+	pytestOutput   = 256 << 10
+	progressEvery  = 200 * time.Millisecond
 )
 
 // ErrNoPytest means that the interpreter has no pytest.
@@ -147,6 +150,9 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	}
 	if r.Env == nil {
 		r.Env = os.Environ()
+	}
+	if r.Dir != "" {
+		r.Env = append(slices.Clone(r.Env), "PWD="+r.Dir) // ours would lead the tests to our tree
 	}
 	python, err := choosePython(r.Python, r.Env, r.Dir, r.Code, r.Original, "")
 	if err != nil {
@@ -184,7 +190,7 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	}
 	s.oomKills = outOfMemoryKills(context.WithoutCancel(ctx), h) - kills
 	s.tell(&result, ended, ctx.Err() != nil)
-	result.Imported = s.imported(ctx, python)
+	s.imported(ctx, python, &result)
 	result.Leaks = append(result.Leaks, s.leaks.files(context.WithoutCancel(ctx))...)
 	if result.Outcome == "passed" && slices.ContainsFunc(result.Leaks, func(l Leak) bool { return l.Kind == "process" }) {
 		result.Outcome = "leak"
@@ -247,7 +253,8 @@ func (s *pytestSession) environment(dir string) []string {
 	}
 	env := append(slices.Clone(s.run.Env), "PYTHONPATH="+path, pluginEvents+"="+filepath.Join(dir, pluginLog))
 	if s.run.Code != "" {
-		env = append(env, pluginImports+"=1")
+		t := newCodeTree(s.run.Code, s.run.Original)
+		env = append(env, pluginImports+"="+t.code, pluginOriginal+"="+t.original)
 	}
 	return env
 }

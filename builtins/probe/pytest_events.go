@@ -24,6 +24,9 @@ type pytestEvent struct {
 	Of      string  `json:"of"` // the worker that crashed
 
 	Modules [][3]string `json:"mods"` // name, path, path without links
+	How     string      `json:"how"`  // as of PytestReach
+	To      string      `json:"to"`   // a path in the original
+	pytestProgram
 
 	PID     int    `json:"pid"`
 	PPID    int    `json:"ppid"`
@@ -45,8 +48,9 @@ type pytestStory struct {
 	internal                string      // error within pytest
 	crashed                 []string    // tests in which a worker died
 	modules                 [][3]string // imported by pytest or a worker, as in the event; the later of equal names counts
-	programs                bool        // the tests started some
-	finished                bool        // the session is over, with code
+	programs                []pytestProgram
+	reached                 []PytestReach // as the plugin tells them
+	finished                bool          // the session is over, with code
 	code                    int
 	ran                     int // tests, as pytest itself counted when it finished
 	collected               int // tests that were to be run
@@ -119,7 +123,9 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 	case "imports":
 		s.modules = append(s.modules, e.Modules...)
 	case "program":
-		s.programs = true
+		s.programs = append(s.programs, e.pytestProgram)
+	case "reach":
+		s.reached = append(s.reached, PytestReach{How: e.How, Path: e.To})
 	case "interrupt":
 		s.interrupt = e
 	case "internal":

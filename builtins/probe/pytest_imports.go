@@ -2,12 +2,10 @@ package probe
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // PytestModule is a module of the tree that is tested, or one that took its
@@ -26,27 +24,32 @@ type PytestModule struct {
 	Theirs bool
 }
 
-// imported is what is known of where the code came from.
-func (s *pytestSession) imported(ctx context.Context, python interpreter) []PytestModule {
+// imported tells in the result where the code came from, and what led out of
+// the tree.
+func (s *pytestSession) imported(ctx context.Context, python interpreter, result *PytestResult) {
 	if s.run.Code == "" {
-		return nil
+		return
 	}
 	s.mu.Lock()
-	heard, programs := s.story.modules, s.story.programs
+	heard, programs, opened := s.story.modules, s.story.programs, s.story.reached
 	s.mu.Unlock()
 	if heard == nil {
-		return nil
+		return
 	}
 	t := newCodeTree(s.run.Code, s.run.Original)
-	modules := t.modules(heard)
-	if !programs || ctx.Err() != nil {
-		return modules
-	}
+	result.Programs = len(programs) > 0
+	result.Reached = t.reaches(s.run.Dir, s.run.Suite, opened, programs)
+	result.Imported = t.modules(heard)
 	names := t.packages()
-	for _, m := range modules {
+	for _, m := range result.Imported {
 		names = append(names, m.Name)
 	}
-	return t.withChildren(modules, s.wouldImport(ctx, python, names))
+	for _, first := range s.firsts(programs) {
+		if ctx.Err() != nil {
+			return
+		}
+		result.Imported = t.withChildren(result.Imported, s.wouldImport(ctx, python, first, names))
+	}
 }
 
 // codeTree is a tree of code that is tested, and the one of which it is a copy.
@@ -115,15 +118,20 @@ func (t codeTree) own(name, path, real string) string {
 // codeTops are where packages lie in a tree.
 var codeTops = []string{"", "src"}
 
-// packages are the names of the tree's own packages, without its tests.
+// packages are the names of the tree's own packages and modules, without its tests.
 func (t codeTree) packages() []string {
 	var names []string
 	for _, top := range codeTops {
 		entries, _ := os.ReadDir(filepath.Join(t.code, top))
 		for _, e := range entries {
 			name := e.Name()
-			if e.IsDir() && !strings.HasPrefix(name, "test") && hasFile(filepath.Join(t.code, top, name, "__init__.py")) {
+			module, isModule := strings.CutSuffix(name, ".py")
+			switch {
+			case strings.HasPrefix(name, "test"):
+			case e.IsDir() && hasFile(filepath.Join(t.code, top, name, "__init__.py")):
 				names = append(names, name)
+			case isModule && module != "conftest" && module != "setup":
+				names = append(names, module)
 			}
 		}
 	}
@@ -135,11 +143,16 @@ func (t codeTree) packages() []string {
 func (t codeTree) withChildren(modules []PytestModule, found map[string][2]string) []PytestModule {
 	for i := range modules {
 		m := &modules[i]
-		if at, ok := found[m.Name]; ok {
-			m.Child = at[0]
-			m.Theirs = m.Theirs || !t.has(at[0]) && !t.has(at[1])
-			delete(found, m.Name)
+		at, ok := found[m.Name]
+		if !ok {
+			continue
 		}
+		theirs := !t.has(at[0]) && !t.has(at[1])
+		if m.Child == "" || theirs { // of several programs the one that goes astray counts
+			m.Child = at[0]
+		}
+		m.Theirs = m.Theirs || theirs
+		delete(found, m.Name)
 	}
 	for _, name := range t.packages() {
 		at, ok := found[name]
@@ -152,36 +165,6 @@ func (t codeTree) withChildren(modules []PytestModule, found map[string][2]strin
 		}
 	}
 	return modules
-}
-
-// findSpecs prints where each named module would be imported from.
-const findSpecs = `
-import importlib.util, json, os, sys
-found = {}
-for name in sys.argv[1:]:
-    try:
-        origin = importlib.util.find_spec(name).origin
-        if os.path.isfile(origin):
-            found[name] = [os.path.abspath(origin), os.path.realpath(origin)]
-    except Exception:
-        pass
-print("\n" + json.dumps(found))
-`
-
-// wouldImport asks the interpreter, as a program that a test starts would be
-// started. Nothing of the modules is run. nil = it did not tell.
-func (s *pytestSession) wouldImport(ctx context.Context, python interpreter, names []string) map[string][2]string {
-	args := append(slices.Clone(python.argv), "-c", findSpecs)
-	r, err := s.host.Act().Run(ctx, Command{Args: append(args, names...), Dir: s.run.Dir, Env: s.run.Env, Deadline: 20 * time.Second, MaxBytes: 1 << 20})
-	if err != nil || r.ExitCode != 0 {
-		return nil
-	}
-	lines := strings.Split(strings.TrimSpace(string(r.Stdout)), "\n")
-	var found map[string][2]string
-	if json.Unmarshal([]byte(lines[len(lines)-1]), &found) != nil {
-		return nil
-	}
-	return found
 }
 
 // has reports whether a file is of the tree; what is installed in a virtual

@@ -60,7 +60,7 @@ func TestWhoseCodeWasImported(t *testing.T) {
 			t.Errorf("%s of %s: %q, want %q", c.name, c.path, got, c.want)
 		}
 	}
-	if got := fmt.Sprint(copied.packages()); got != "[calc ipc]" {
+	if got := fmt.Sprint(copied.packages()); got != "[calc one ipc]" {
 		t.Errorf("packages %s", got)
 	}
 }
@@ -82,5 +82,53 @@ func TestWhoseCodeAChildWouldImport(t *testing.T) {
 	want := []PytestModule{{Name: "calc", Path: own, Child: theirs, Own: own, Theirs: true}, {Name: "tool", Child: tool, Own: filepath.Join(at, "copy/tool/__init__.py"), Theirs: true}}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// Paths to the original, of which the copy has its own: what the tests opened,
+// what programs were given, and what stands in their files.
+func TestWhatLedOutOfTheCopy(t *testing.T) {
+	at := t.TempDir()
+	repo, code := filepath.Join(at, "my repo"), filepath.Join(at, "copy")
+	for name, text := range map[string]string{
+		"copy/pkg/a.py": "", "copy/tests/test_x.py": "", "copy/run.py": "R = '" + repo + "'", "copy/other.sh": "cd " + repo + "-old",
+		"my repo/pkg/a.py": "", "my repo/new.txt": "", "my repo/tests/test_x.py": "", "my repo/.git/HEAD": "",
+		"my repo/.venv/lib/python3/site-packages/trio.py": "", "my repo/ignored/x": "",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(at, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(at, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree := newCodeTree(code, repo)
+	for _, c := range []struct {
+		opened   []PytestReach
+		programs []pytestProgram
+		want     string
+	}{
+		{opened: []PytestReach{{How: "open", Path: repo + "/pkg/a.py"}}, want: "open pkg/a.py"},
+		{opened: []PytestReach{{How: "open", Path: repo + "/pkg/__pycache__/a.cpython-312.pyc"}}, want: "open pkg/a.py"},
+		{opened: []PytestReach{{How: "open", Path: repo + "/new.txt"}, {How: "open", Path: repo + "/./new.txt"}}, want: "open new.txt"},
+		{opened: []PytestReach{{How: "open", Path: repo + "/.git/HEAD"}, {How: "open", Path: repo + "/.venv/lib/python3/site-packages/trio.py"}}},
+		{opened: []PytestReach{{How: "open", Path: repo + "/nothing"}, {How: "chdir", Path: repo + "/ignored"}, {How: "open", Path: "/etc/passwd"}}},
+		{opened: []PytestReach{{How: "chdir", Path: repo}}, want: "chdir "},
+		{programs: []pytestProgram{{Args: []string{"ls"}}}},
+		{programs: []pytestProgram{{Args: []string{"cat", repo + "/pkg/a.py"}}}, want: "program pkg/a.py"},
+		{programs: []pytestProgram{{Args: []string{"sh", "-c", "cd '" + repo + "' && ls"}}}, want: "program "},
+		{programs: []pytestProgram{{Args: []string{"sh", "-c", "cd '" + repo + "-old' && ls"}}}},
+		{programs: []pytestProgram{{Args: []string{"ls"}, Path: "/x:" + repo + "/pkg:/y"}}, want: "program "},
+		{programs: []pytestProgram{{Args: []string{"ls"}, Dir: repo + "/pkg"}}, want: "program "},
+		{programs: []pytestProgram{{Args: []string{"python3", "run.py"}}}, want: "named  run.py"},
+		{programs: []pytestProgram{{Args: []string{"sh", "other.sh"}}}},
+	} {
+		var said []string
+		for _, r := range tree.reaches(code, "tests/test_x.py::test_y", c.opened, c.programs) {
+			said = append(said, strings.TrimSuffix(fmt.Sprintf("%s %s %s", r.How, r.File, r.By), " "))
+		}
+		if got := strings.Join(said, ", "); got != c.want {
+			t.Errorf("%v %v: got %q, want %q", c.opened, c.programs, got, c.want)
+		}
 	}
 }

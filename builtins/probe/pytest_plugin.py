@@ -21,15 +21,18 @@ import sys
 import pytest
 
 EVENTS = "RUNBOOK_PYTEST_EVENTS"
-IMPORTS = "RUNBOOK_PYTEST_IMPORTS"  # set: it matters where code is imported from
+IMPORTS = "RUNBOOK_PYTEST_IMPORTS"  # the tree that is tested; "" = it does not matter where code is imported from
+ORIGINAL = "RUNBOOK_PYTEST_ORIGINAL"  # another, of which that is a copy; "" = of none
 SHORT = 400  # characters of a message
 LONG = 12000  # of the text of a failure
+MOST = 100  # programs, and paths to the original, that are told
+WORDS = 50  # of a program
 
 
 def take_environment():
-    """Returns the file to write to, "" for none, whether imports matter, and leaves no trace of us."""
+    """Returns the file to write to, "" for none, and the trees, and leaves no trace of us."""
     path = os.environ.pop(EVENTS, "")
-    imports = os.environ.pop(IMPORTS, "")
+    trees = [os.environ.pop(IMPORTS, ""), os.environ.pop(ORIGINAL, "")]
     here = os.path.dirname(os.path.abspath(__file__))
     first, _, rest = os.environ.get("PYTHONPATH", "").partition(os.pathsep)
     if path and first == here:
@@ -37,7 +40,7 @@ def take_environment():
             os.environ["PYTHONPATH"] = rest
         else:
             del os.environ["PYTHONPATH"]
-    return path, imports
+    return path, trees
 
 
 class Line:
@@ -54,8 +57,8 @@ class Line:
         self.fd = os.open(self.path, os.O_WRONLY | os.O_APPEND)  # not inherited by programs
         self.file = os.fstat(self.fd)
 
-    def write(self, text):
-        if not self.path or os.getpid() != self.pid:
+    def write(self, text, forked=False):
+        if not self.path or os.getpid() != self.pid and not forked:
             return
         try:
             data = text.encode("ascii", "replace")
@@ -69,13 +72,13 @@ class Line:
         except OSError:
             pass  # a full disk, a removed directory: less is known, nothing else
 
-    def say(self, event, **more):
+    def say(self, event, forked=False, **more):
         """Writes an event of which there are few."""
         more.update(e=event, w=self.worker)
-        self.write(json.dumps(more) + "\n")
+        self.write(json.dumps(more) + "\n", forked)
 
 
-PATH, IMPORTED = take_environment()
+PATH, TREES = take_environment()
 LINE = Line(PATH)
 if LINE.path:
     LINE.say("boot", pid=LINE.pid, ppid=os.getppid(), python=sys.executable, version="%d.%d.%d" % sys.version_info[:3], pytest=pytest.__version__)
@@ -113,28 +116,60 @@ def pytest_configure(config):
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
     node.workerinput["runbook_events"] = LINE.path
-    node.workerinput["runbook_imports"] = IMPORTED
+    node.workerinput["runbook_imports"] = TREES
 
 
-def watch_imports(wanted):
-    """Begins to notice whether programs are started: those import on their own."""
-    global IMPORTED
-    IMPORTED = wanted
-    if not wanted or not hasattr(sys, "addaudithook"):
+def watch_imports(trees):
+    """Begins to notice what sys.modules does not tell: programs, which import on their own, and paths to the original."""
+    global TREES
+    TREES = trees
+    code, original = trees
+    if not code or not hasattr(sys, "addaudithook"):
         return
-    told = []
+    below = (original or "\0") + os.sep
+    told = set()
+
+    def reach(how, path):
+        if type(path) is not str:
+            path = os.fsdecode(path)
+        if (path == original or path.startswith(below)) and (how, path) not in told and len(told) < MOST:
+            told.add((how, path))
+            LINE.say("reach", True, how=how, to=path)
+
+    def program(args, cwd=None, env=None):
+        words = [args] if isinstance(args, (str, bytes)) else list(args)
+        words = [os.fsdecode(w)[:LONG] for w in words][:WORDS]
+        cwd = os.fsdecode(cwd) if cwd is not None else ""
+        path = (os.environ if env is None else env).get("PYTHONPATH", "")
+        row = tuple(words), cwd, path
+        if row not in told and (len(told) < MOST or original and original in repr(row) and len(told) < 10 * MOST):
+            told.add(row)
+            LINE.say("program", True, args=words, cwd=cwd, path=path)
 
     def hook(event, args):
-        if event == "subprocess.Popen" and not told:
-            told.append(event)
-            LINE.say("program")
+        try:
+            if event == "open":
+                if type(args[0]) is not int and original:
+                    reach("open", args[0])
+            elif event == "subprocess.Popen":
+                program(args[1], args[2], args[3])
+            elif event in ("os.exec", "os.posix_spawn"):
+                program(args[1], None, args[2])
+            elif event == "os.spawn":
+                program(args[2], None, args[3])
+            elif event == "os.system":
+                program(args[0])
+            elif event in ("os.chdir", "sqlite3.connect", "ctypes.dlopen"):
+                reach("chdir" if event == "os.chdir" else "open", args[0])
+        except Exception:
+            pass  # a path that is none, an environment of somebody's own making
 
     sys.addaudithook(hook)
 
 
 def say_imports():
     """Tells where the topmost modules that have a file were imported from."""
-    if not IMPORTED:
+    if not TREES[0]:
         return
     try:
         own = getattr(sys, "stdlib_module_names", ())
@@ -149,11 +184,14 @@ def say_imports():
                 if name.partition(".")[0] not in own:
                     rows.append([name, os.path.abspath(file), os.path.realpath(file)])
         LINE.say("imports", mods=rows)
+        for way in ("spawn_posix", "forkserver"):
+            if "multiprocessing.popen_" + way in sys.modules:
+                LINE.say("program", args=[sys.executable, "-c"], cwd="", path="")
     except Exception:
         pass  # a module of somebody's own making
 
 
-watch_imports(IMPORTED)
+watch_imports(TREES)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -197,6 +197,88 @@ func TestAttributionOfAnEditableInstall(t *testing.T) {
 	}
 }
 
+// A case that has a path to the user's own tree written down, REPO, which both
+// copies hold: what they do by it is not what lies in them.
+const pathWrittenDown = `
+-- COMMIT a calculator --
+-- calc/__init__.py --
+def add(a, b):
+    return a + b
+-- calc/one.json --
+1
+-- calc/same.json --
+1
+-- run.py --
+import sys
+sys.path.insert(0, "REPO")
+import calc
+assert calc.add(1, 2) == 3
+-- tests/test_calc.py --
+import json, os, subprocess, sys
+
+def test_script():
+    assert subprocess.run([sys.executable, "run.py"]).returncode == 0
+
+def test_argument():
+    assert subprocess.run([sys.executable, "-c", "import sys; sys.path.insert(0, 'REPO'); import calc; assert calc.add(1, 2) == 3"]).returncode == 0
+
+def test_input():
+    text = "import sys; sys.path.insert(0, 'REPO'); import calc; assert calc.add(1, 2) == 3"
+    assert subprocess.run([sys.executable, "-"], input=text.encode()).returncode == 0
+
+def test_directory():
+    assert subprocess.run([sys.executable, "-c", "import calc; assert calc.add(1, 2) == 3"], cwd=os.path.dirname("REPO/x")).returncode == 0
+
+def test_opened():
+    assert json.load(open("REPO/calc/one.json")) == 1
+
+def test_went_there():
+    os.chdir("REPO")
+    assert json.load(open("calc/one.json")) == 1
+
+def test_forked():
+    pid = os.fork()
+    if not pid:
+        os._exit(json.load(open("REPO/calc/one.json")) != 1)
+    assert os.waitpid(pid, 0)[1] == 0
+
+def test_unchanged():
+    from calc import add
+    assert json.load(open("REPO/calc/same.json")) == 1 and add(1, 2) == 3
+-- UNCOMMITTED --
+-- calc/__init__.py --
+def add(a, b):
+    return a - b
+-- calc/one.json --
+2
+`
+
+// Each of these was called pre-existing, for both sides ran what is changed.
+func TestAttributionOfAPathWrittenDown(t *testing.T) {
+	t.Parallel()
+	g := newGateStage(t, "9")
+	at := filepath.Join(g.dir, fmt.Sprintf("a repository %d", g.serial+1))
+	repo := g.repository(t, strings.ReplaceAll(pathWrittenDown, "REPO", at))
+	for _, c := range []attributed{
+		{name: "script", says: "stands in a file that starts programs, or is one"},
+		{name: "argument", says: "a program that they start is given " + repo},
+		{name: "input", says: "stands in a file that starts programs, or is one: tests/test_calc.py"},
+		{name: "directory", says: "a program that they start is given " + repo},
+		{name: "opened", says: "the tests opened " + repo + "/calc/one.json"},
+		{name: "went_there", says: "the tests went to " + repo},
+		{name: "forked", says: "the tests opened " + repo + "/calc/one.json"},
+		{name: "unchanged", code: 1, want: "fault regression"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.args = []string{"--case", "tests/test_calc.py::test_" + c.name}
+			if c.code == 0 {
+				c.code, c.want = 3, "unknown not-your-copy"
+			}
+			g.attribute(t, repo, c)
+		})
+	}
+}
+
 const scribbler = `
 -- COMMIT a calculator --
 -- calc/__init__.py --
