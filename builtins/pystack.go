@@ -231,6 +231,18 @@ var pythonThreadKind = &kind[*pythonThreadFact]{
 		{name: "frames", typ: "list of frame", doc: "innermost first; [] it runs no Python", aside: true, get: func(t *pythonThreadFact) starlark.Value { return frameList(t.frames) }},
 		{name: "cut", typ: "bool", doc: "there are more frames, further out, which were not read", aside: true, get: func(t *pythonThreadFact) starlark.Value { return truth(t.Cut) }},
 		{name: "subinterpreter", typ: "bool", doc: "it is what the thread runs in a subinterpreter", aside: true, get: func(t *pythonThreadFact) starlark.Value { return truth(t.Sub) }},
+		{name: "back_within", typ: "float or None", doc: "seconds after which the call in which it waits comes back by itself at the latest; None: it does not, or that is not known", get: func(t *pythonThreadFact) starlark.Value {
+			if t.Limit == nil {
+				return starlark.None
+			}
+			return starlark.Float(t.Limit.Within)
+		}},
+		{name: "back_after", typ: "float or None", doc: "and at the earliest", aside: true, get: func(t *pythonThreadFact) starlark.Value {
+			if t.Limit == nil {
+				return starlark.None
+			}
+			return starlark.Float(t.Limit.After)
+		}},
 		{name: "stack", typ: "list of string", doc: "the frames in words", get: func(t *pythonThreadFact) starlark.Value { return inWords(t.frames) }},
 	},
 }

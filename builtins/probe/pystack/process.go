@@ -38,6 +38,7 @@ type Thread struct {
 	Cut      bool    `json:"cut,omitempty"`    // there are more frames, further out, which were not read
 	Sub      bool    `json:"sub,omitempty"`    // it is a thread of a subinterpreter: what it runs there
 	Moved    bool    `json:"moved,omitempty"`  // pointers that led here had changed at the end: it may be seen in two states
+	Limit    *Limit  `json:"limit,omitempty"`  // of the call in which it waits; nil: it has none, or that is not known
 }
 
 // Frame is a Python function that was entered.

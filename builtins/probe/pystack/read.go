@@ -221,6 +221,7 @@ func (l *look) live(ctx context.Context) (*Process, error) {
 	}
 	told := w.tell(l.pid, proof, moved, l.Locals)
 	told.through = l.thread
+	l.limits(ctx, told, sameTime)
 	if l.Record != nil {
 		l.Record.head = recordingHead{PID: l.pid, Place: w.python.at, Proof: proof, TIDs: tids}
 		l.Record.pages = w.python.looked()

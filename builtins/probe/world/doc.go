@@ -62,7 +62,7 @@
 // # Python
 //
 //	python PID 3.11 [unproven]                   unproven: it ran while it was read
-//	python PID thread NAME "FUNCTION FILE:LINE SOURCE"… [gil tid=N]
+//	python PID thread NAME "FUNCTION FILE:LINE SOURCE"… [gil tid=N back=SECONDS]
 //	python PID task NAME parked "FUNCTION FILE:LINE SOURCE"… [option…]
 //
 // The frames of a thread stand innermost first, those of a task outermost first,

@@ -61,9 +61,13 @@ func (p *python) thread(pid int, rest []string) error {
 		return err
 	}
 	t.Frames = frames
+	var back *float64
 	o, err := options(rest)
 	if err == nil {
-		err = o.read(map[string]setter{"tid": whole(&t.TID, 1)}, map[string]*bool{"gil": &t.HoldsGIL, "daemon": &t.Daemon})
+		err = o.read(map[string]setter{"tid": whole(&t.TID, 1), "back": seconds(&back)}, map[string]*bool{"gil": &t.HoldsGIL, "daemon": &t.Daemon})
+	}
+	if back != nil {
+		t.Limit = &pystack.Limit{Within: *back, After: *back}
 	}
 	p.answer.Process.Threads = append(p.answer.Process.Threads, t)
 	return err
