@@ -150,6 +150,7 @@ func samples() map[string][]starlark.Value {
 		"test":    {ran.it.tests.Index(0), ran.it.tests.Index(1)},
 		"leak":    {newRecord(leakKind, ran.it.Leaks[0], "procfs", time.Time{}), newRecord(leakKind, probe.Leak{}, "", time.Time{})},
 		"module":  {newRecord(moduleKind, probe.PytestModule{Name: "a", Path: "/a.py", Child: "/b/a.py", Own: "/a.py", Theirs: true}, "pytest", time.Time{}), newRecord(moduleKind, probe.PytestModule{}, "", time.Time{})},
+		"reach":   {newRecord(reachKind, probe.PytestReach{How: "named", Path: "/r/a.py", File: "a.py", By: "b.py"}, "pytest", time.Time{}), newRecord(reachKind, probe.PytestReach{}, "", time.Time{})},
 		"guarded": {newRecord(guardedKind, probe.MainGuard{HasGuard: true, Text: "x", Starts: []int{1}, Missing: []string{"m"}, Error: "e", Line: 2, Argv: []string{"py"}}, "python", boot), newRecord(guardedKind, probe.MainGuard{}, "", time.Time{})},
 		"booted": {newRecord(bootedKind, &bootedFact{probe.Booted{Outcome: "hang", Up: true, UpAfter: 1, EndedIn: 1, ExitCode: -1, Signal: "SIGINT", Output: []byte("o"), Members: []probe.ID{beta.ID},
 			Leaks: ran.it.Leaks, Dialled: []probe.Dialled{{PID: 1, Address: ":1"}}}, "/a.tar.gz"}, "boot", boot), newRecord(bootedKind, &bootedFact{}, "", time.Time{})},
