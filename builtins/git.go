@@ -19,7 +19,7 @@ import (
 // leave the user's files alone. in_place needs `write`.
 func (w *world) gitTable() []engine.Builtin {
 	return []engine.Builtin{
-		w.gitRepo(), w.gitResolve(), w.gitMergeBase(), w.gitCommit(), w.gitCommits(), w.gitDiff(),
+		w.gitRepo(), w.gitResolve(), w.gitMergeBase(), w.gitCommit(), w.gitCommits(), w.gitSubmodules(), w.gitDiff(),
 		w.gitWorktree(), w.gitApply(), w.gitCopyChanges(), w.gitInPlace(), w.gitMeanwhile(),
 	}
 }
@@ -59,7 +59,7 @@ var repoKind = &kind[probe.GitState]{
 		{name: "prefix", typ: "string", doc: "of the directory that was asked for, below root; \"\" it is root", get: func(s probe.GitState) starlark.Value { return text(s.Prefix) }},
 		{name: "head", typ: "string or None", doc: "commit; None before the first one", get: func(s probe.GitState) starlark.Value { return orNone(s.Head) }},
 		{name: "branch", typ: "string or None", doc: "None: HEAD is detached", get: func(s probe.GitState) starlark.Value { return orNone(s.Branch) }},
-		{name: "dirty", typ: "bool", doc: "tracked files differ from HEAD, staged or not", get: func(s probe.GitState) starlark.Value { return truth(s.Dirty) }},
+		{name: "dirty", typ: "bool", doc: "tracked files differ from HEAD, staged or not, also assume-unchanged and skip-worktree ones", get: func(s probe.GitState) starlark.Value { return truth(s.Dirty) }},
 		{name: "untracked", typ: "int", doc: "files and directories that are neither tracked nor ignored", get: func(s probe.GitState) starlark.Value { return integer(s.Untracked) }},
 		{name: "state", typ: "string", doc: "what it is amid of: merge, rebase, am, cherry-pick, revert, bisect, conflict; \"\" nothing", get: func(s probe.GitState) starlark.Value { return text(s.State) }},
 		{name: "locked", typ: "bool", doc: "index.lock is there: another git writes, or has died", get: func(s probe.GitState) starlark.Value { return truth(s.Locked) }},
@@ -83,6 +83,28 @@ var submoduleKind = &kind[probe.GitSubmodule]{
 		{name: "commit", typ: "string", doc: "that the index wants there", get: func(m probe.GitSubmodule) starlark.Value { return text(m.Commit) }},
 		{name: "dirty", typ: "bool", doc: "another commit is checked out, or it has changes or untracked files", get: func(m probe.GitSubmodule) starlark.Value { return truth(m.Dirty) }},
 	},
+}
+
+func (w *world) gitSubmodules() engine.Builtin {
+	return engine.Builtin{
+		Name:    "git.submodules",
+		Doc:     "The submodules that a commit has at another commit than the index has them, or that only one of both has.\n\n`git.in_place` refuses such a commit.",
+		Params:  []engine.Arg{{Name: "ref", Type: "string", Doc: "What git calls a revision."}, gitDir},
+		Returns: "list of string; their paths",
+		Errors:  "there is no such commit; " + gitErrors,
+		Example: `git.submodules("main")`,
+		Effect:  engine.Run,
+		Func: func(call *engine.Call, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			ref, dir := "", "."
+			if err := starlark.UnpackArgs(call.Name, args, kwargs, "ref", &ref, "dir?", &dir); err != nil {
+				return nil, err
+			}
+			return w.git(call, dir, func(ctx context.Context, g *probe.Git) (starlark.Value, error) {
+				paths, err := g.SubmodulesAt(ctx, ref)
+				return listOf(paths, text), err
+			})
+		},
+	}
 }
 
 func (w *world) gitResolve() engine.Builtin {

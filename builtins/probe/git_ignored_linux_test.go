@@ -79,3 +79,25 @@ func TestInPlaceLeavesNoEmptyDirectoryOfRefs(t *testing.T) {
 		}
 	}
 }
+
+// git was told not to look at them; they differ all the same.
+func TestStateSeesChangesThatAreHidden(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--assume-unchanged", "--skip-worktree"} {
+		y := newYard(t)
+		y.write(".gitattributes", "crlf text eol=crlf\n", "a", "1\n", "crlf", "1\n", "link", "-> a")
+		y.commit("one")
+		y.write("crlf", "1\r\n")
+		y.git("add", "-A")
+		y.git("update-index", flag, "a", "crlf", "link")
+		for _, c := range []struct {
+			path, text string
+			dirty      bool
+		}{{"a", "1\n", false}, {"a", "2\n", true}, {"a", "1\n", false}, {"crlf", "2\r\n", true}, {"crlf", "1\r\n", false}, {"link", "-> b", true}, {"link", "-> a", false}, {"a", "rm", flag == "--assume-unchanged"}} {
+			y.write(c.path, c.text)
+			if s, err := y.open().State(t.Context()); err != nil || s.Dirty != c.dirty {
+				t.Errorf("%s, %s is %q: %+v, %v", flag, c.path, c.text, s, err)
+			}
+		}
+	}
+}

@@ -1,12 +1,14 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +18,7 @@ type GitState struct {
 	Prefix    string // as Git.Prefix
 	Head      string // commit; "" when there is none yet
 	Branch    string // "" when HEAD is detached
-	Dirty     bool   // tracked files differ from HEAD, in the index or in the work tree
+	Dirty     bool   // tracked files differ from HEAD, in the index or in the work tree, also those that git was told not to look at
 	Untracked int    // files and directories that are neither tracked nor ignored
 	// State is what git is in the middle of: "merge", "rebase", "am",
 	// "cherry-pick", "revert", "bisect", "conflict" (unmerged files without any of
@@ -50,6 +52,7 @@ func (g *Git) State(ctx context.Context) (GitState, error) {
 	s.Head, s.Branch = status.Commit, status.Branch
 	dirty := map[string]bool{}
 	unmerged := false
+	var hidden []gitFile
 	for _, e := range status.Entries {
 		switch {
 		case e.Kind == '?':
@@ -71,6 +74,14 @@ func (g *Git) State(ctx context.Context) (GitState, error) {
 			s.Submodules = append(s.Submodules, GitSubmodule{Path: f.Path, Commit: f.Blob, Dirty: dirty[f.Path]})
 		}
 		s.Sparse = s.Sparse || f.Flag == 'S' && !g.there(f.Path)
+		if f.hidden() && f.Mode != modeGitlink {
+			hidden = append(hidden, f)
+		}
+	}
+	if !s.Dirty {
+		if s.Dirty, err = g.differ(ctx, hidden); err != nil {
+			return s, err
+		}
 	}
 	if s.State, err = g.underway(); err != nil {
 		return s, err
@@ -90,6 +101,37 @@ func (g *Git) State(ctx context.Context) (GitState, error) {
 	partial, err := g.config(ctx, "--get-regexp", `^(extensions\.partialclone|remote\..*\.promisor)$`)
 	s.Partial = partial != ""
 	return s, err
+}
+
+// differ reports whether one of these files is not on disk as in the index. One
+// that is not there was never checked out, unless it is merely assume-unchanged.
+func (g *Git) differ(ctx context.Context, files []gitFile) (bool, error) {
+	sum, err := g.hasher(ctx)
+	if err != nil {
+		return false, err
+	}
+	var paths bytes.Buffer
+	var ids []string
+	for _, f := range files {
+		now, err := g.keep(f.Path, sum)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && f.Flag == 'h':
+			return true, nil
+		case errors.Is(err, fs.ErrNotExist) || err == nil && now.Blob == f.Blob:
+			continue
+		case err != nil:
+			return false, fmt.Errorf("git: %w", err)
+		case now.Mode == modeLink || f.Mode == modeLink:
+			return true, nil
+		}
+		paths.WriteString(quoteC(f.Path) + "\n") // a filter or line endings may be all of it
+		ids = append(ids, f.Blob)
+	}
+	if len(ids) == 0 {
+		return false, nil
+	}
+	out, err := g.call(ctx, gitCall{args: []string{"hash-object", "--stdin-paths"}, stdin: paths.Bytes(), dir: g.Root})
+	return !slices.Equal(strings.Fields(string(out)), ids), err
 }
 
 // config is the value of a setting; "" when it is not set.

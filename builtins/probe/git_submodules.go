@@ -63,6 +63,27 @@ func (w *GitWorktree) copySubmodules(ctx context.Context, tracked []gitFile) err
 	return nil
 }
 
+// SubmodulesAt lists the submodules that a commit has at another commit than the
+// index, or that only one of both has. Error: *NoRefError.
+func (g *Git) SubmodulesAt(ctx context.Context, ref string) ([]string, error) {
+	commit, err := g.Resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	out, err := g.ask(ctx, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--ignore-submodules=none", commit)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	rows := nulFields(out)
+	for i := 0; i+1 < len(rows); i += 2 { // ":100644 160000 OID OID M", PATH
+		if modes := strings.Fields(rows[i]); len(modes) == 5 && (modes[0] == ":"+modeGitlink || modes[1] == modeGitlink) {
+			paths = append(paths, rows[i+1])
+		}
+	}
+	return paths, nil
+}
+
 // clear removes what lies at a path of the throw-away work tree, unless that lies
 // behind a link.
 func (w *GitWorktree) clear(path string) error {

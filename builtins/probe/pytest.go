@@ -31,7 +31,8 @@ type PytestRun struct {
 
 	// Code is the top of the work tree whose code is to be tested, Original
 	// another tree of which it is a copy ("" = none): with Code, the result
-	// tells in Imported where the code that was tested came from.
+	// tells in Imported where the code that was tested came from, and pytest's
+	// cache lies elsewhere, empty at the beginning.
 	Code, Original string
 
 	// OnHang is called before a pytest that reached the deadline, or whose
@@ -165,8 +166,14 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	}
 	s := &pytestSession{host: h, run: r, began: time.Now(), leaks: watchLeaks(h, r.Env)}
 	defer s.close()
+	pytest := []string{"-m", "pytest", "-p", pluginModule}
+	if r.Code != "" {
+		// What failed last is the user's, for --lf; without the plugin that keeps
+		// it, pytest does not know that option, which may stand in addopts.
+		pytest = append(pytest, "-o", "cache_dir="+filepath.Join(dir, "cache"))
+	}
 	command := Command{
-		Args: append(slices.Concat(python.argv, []string{"-m", "pytest", "-p", pluginModule, r.Suite}), r.Args...),
+		Args: slices.Concat(python.argv, pytest, []string{r.Suite}, r.Args),
 		Dir:  r.Dir, Env: s.environment(dir), Deadline: r.Timeout, Grace: r.Grace,
 		Private: dir, Prepare: func() error { return s.open(dir) },
 		MaxBytes: pytestOutput, Tail: true, Merged: true,

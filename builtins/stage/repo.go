@@ -132,7 +132,7 @@ func (s *Set) playRepo(text string) error {
 	}
 	r.set = s
 	for name, f := range map[string]builtinFunc{
-		"pytest": r.pytest, "git.repo": r.repo, "git.resolve": r.resolve, "git.merge_base": r.mergeBase, "git.commit": r.commit, "git.commits": r.between,
+		"pytest": r.pytest, "git.repo": r.repo, "git.resolve": r.resolve, "git.merge_base": r.mergeBase, "git.commit": r.commit, "git.commits": r.between, "git.submodules": r.submodules,
 		"git.diff": r.diff, "git.worktree": r.worktree, "git.copy_changes": r.copyChanges, "git.apply": r.apply, "git.in_place": r.swap, "git.meanwhile": r.meanwhile,
 	} {
 		at := slices.IndexFunc(s.Builtins, func(b engine.Builtin) bool { return b.Name == name })
@@ -218,6 +218,10 @@ func (r *repo) between(_ *engine.Call, given map[string]starlark.Value) (starlar
 		_ = out.Append(starlark.String(c))
 	}
 	return out, nil
+}
+
+func (r *repo) submodules(*engine.Call, map[string]starlark.Value) (starlark.Value, error) {
+	return starlark.NewList(nil), nil
 }
 
 func (r *repo) diff(_ *engine.Call, given map[string]starlark.Value) (starlark.Value, error) {

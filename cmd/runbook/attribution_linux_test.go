@@ -401,6 +401,24 @@ func TestAttributionOfBadInput(t *testing.T) {
 			g.attribute(t, repo, c)
 		})
 	}
+	t.Run("nothing is changed", func(t *testing.T) {
+		repo := g.repository(t, brokenNow)
+		g.git(t, repo, "add", "-A")
+		g.git(t, repo, "commit", "-qm", "all of it")
+		g.attribute(t, repo, attributed{args: there, code: 3, says: "nothing is changed"})
+		g.attribute(t, repo, attributed{args: []string{"--case", "tests/test_calc.py::test_nope"}, code: 3, says: "tests/test_calc.py::test_nope cannot be run: not found"})
+		g.git(t, repo, "update-index", "--skip-worktree", "calc/new.py")
+		writeFile(t, filepath.Join(repo, "calc/new.py"), "def minus(a, b):\n    return a + b\n")
+		g.attribute(t, repo, attributed{args: append(there, "--runs", "1"), want: "note pre-existing"})
+	})
+	t.Run("submodule at another commit", func(t *testing.T) {
+		repo, lib := g.repository(t, brokenNow), g.repository(t, brokenNow)
+		g.git(t, repo, "-c", "protocol.file.allow=always", "submodule", "add", "-q", lib, "vendor")
+		g.attribute(t, repo, attributed{args: append(there, "--in-place", "--allow", "write"), code: 3, says: "submodule vendor is at another commit"})
+		if ran, _ := os.ReadDir(filepath.Join(repo, "calc", "__pycache__")); len(ran) > 0 {
+			t.Error("the case was run before")
+		}
+	})
 	t.Run("submodule with changes", func(t *testing.T) {
 		lib := g.repository(t, brokenNow)
 		g.git(t, repo, "-c", "protocol.file.allow=always", "submodule", "add", "-q", lib, "vendor")
@@ -621,10 +639,9 @@ func (g *gateStage) stateOf(t *testing.T, repo string) string {
 		switch {
 		case err != nil:
 			return err
-		case rel == ".git" || d.Name() == ".pytest_cache" || d.Name() == "__pycache__":
-			if d.IsDir() {
-				return fs.SkipDir
-			}
+		case rel == ".git" && d.IsDir():
+			return fs.SkipDir
+		case rel == ".git":
 			return nil
 		case d.IsDir():
 			fmt.Fprintf(&b, "%s/\n", rel)
