@@ -121,6 +121,7 @@ var leakKind = &kind[probe.Leak]{
 		{name: "text", typ: "string", doc: "what it is, in a line", get: func(l probe.Leak) starlark.Value { return text(l.Text) }},
 		{name: "path", typ: "string or None", doc: "of a file, or the address of a listener", get: func(l probe.Leak) starlark.Value { return orNone(l.Path) }},
 		{name: "pid", typ: "int or None", doc: "of a process, or a listener's", get: func(l probe.Leak) starlark.Value { return unless(0, l.PID) }},
+		{name: "proved", typ: "bool", doc: "it is the run's own: a process, a listener, or a file that was seen in the hands of one of its processes; else another program may have made it meanwhile", get: func(l probe.Leak) starlark.Value { return truth(l.Proved) }},
 	},
 }
 

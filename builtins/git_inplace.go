@@ -21,7 +21,7 @@ func (w *world) gitInPlace() engine.Builtin {
 			"For code that is not imported from a throw-away work tree. Only files are exchanged: HEAD, the index, the stash list and the branches stay. Untracked files make room too; ignored ones stay, unless one lies where a file of `ref` belongs. " +
 			"Without a commit, `None`, nothing is exchanged, and all that fn does to the work tree is undone. " +
 			"A journal and refs under `refs/runbook/` are written first; the work tree is restored at the function's end, at Ctrl-C, and by `runbook recover` after `kill -9`, and compared byte by byte with what it was. " +
-			"What fn or somebody else writes there meanwhile is kept under a ref of its own, which is said; what git ignores, and what is written into a submodule, is left there and named.",
+			"What fn or somebody else writes there meanwhile is kept under a ref of its own, which is said; what git ignores or does not keep (another repository, a socket), and what is written into a submodule, is left there and named.",
 		Params: []engine.Arg{
 			{Name: "ref", Type: "string or None", Doc: "The commit; None: what lies there."}, {Name: "fn", Type: "function(path)", Doc: "What to do; path is the top of the work tree."},
 			{Name: "layer", Type: "string, or list of string", Default: "[]", Doc: "Pathspecs of the only files to exchange, relative to the top; [] all."}, gitDir,
@@ -142,7 +142,7 @@ func sayRestored(call *engine.Call, done probe.Restored) {
 	}
 	if len(done.Passed) > 0 {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",
-			Detail: "what was written meanwhile that git ignores is still there: " + shorten(done.Passed), Remedy: "git status --ignored"})
+			Detail: "what was made or changed meanwhile that git ignores, or does not keep, is still there: " + shorten(done.Passed), Remedy: "git status --ignored"})
 	}
 	if done.Moved != "" {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent", Detail: fmt.Sprintf("HEAD moved to %.12s meanwhile, and was left there", done.Moved), Remedy: "git reflog"})

@@ -1,9 +1,11 @@
 package probe_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -100,4 +102,48 @@ func TestStateSeesChangesThatAreHidden(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Nothing that a test takes the permissions of is lost behind them; what is
+// neither a file nor a directory of the work tree stays, and is named.
+func TestInPlaceOpensWhatATestHasClosed(t *testing.T) {
+	t.Parallel()
+	y := messy(t)
+	before := y.print(".git/objects")
+	if err := os.Chmod(y.dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	there, err := y.open().ChangeInPlace(t.Context(), y.logs, "base", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newYard(t)
+	if err := os.Rename(other.dir, filepath.Join(y.dir, "sub/other")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(y.dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"staged", "same", "sub/deep/er/x", "sub/deep/er", "sub/deep", "tests", "."} {
+		mode := fs.FileMode(0)
+		if path == "." {
+			mode = 0o500
+		}
+		if err := os.Chmod(filepath.Join(y.dir, path), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, err := there.Restore(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"pipe", "sub/other"}, done.Passed); d != "" {
+		t.Errorf("passed:\n%s", d)
+	}
+	if info, err := os.Stat(y.dir); err != nil || info.Mode().Perm() != 0o750 {
+		t.Errorf("the top is %v, %v", info.Mode(), err)
+	}
+	y.write("pipe", "rm", "sub/other", "rm")
+	unchanged(t, before, y.print(".git/objects"))
+	y.nothingLeft()
 }

@@ -21,9 +21,11 @@ type keptTree struct {
 	Branch  string     `json:"branch"` // "" when detached
 	Index   keptFile   `json:"index"`
 	Files   []keptFile `json:"files"`   // tracked and untracked, sorted; ignored ones only where they were in the way
+	Top     keptFile   `json:"top"`     // the directory of all
 	Dirs    []keptFile `json:"dirs"`    // all but ignored ones, parents first; an empty one is a fact too
 	Ignored []RawPath  `json:"ignored"` // directories that we never enter
 	Passed  []keptFile `json:"passed"`  // ignored files outside of these: left as they are
+	Odd     []RawPath  `json:"odd"`     // other repositories, sockets, pipes: left, too
 	Base    string     `json:"base"`    // the commit whose content took its place; "" = none
 	Put     []putFile  `json:"put"`
 }
@@ -83,8 +85,13 @@ func (g *Git) standing(ctx context.Context, sum hasher) (k *keptTree, err error)
 	if k.Branch, err = g.branch(ctx); err != nil {
 		return nil, err
 	}
+	info, err := os.Lstat(g.Root)
+	if err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	k.Top = keptAs(".", info)
 	index := filepath.Join(g.Dir, "index")
-	info, err := os.Stat(index)
+	info, err = os.Stat(index)
 	if err == nil {
 		k.Index = keptAs("index", info)
 		k.Index.Blob, err = sum.blob(index, info)
@@ -179,22 +186,31 @@ func (g *Git) directories(ctx context.Context, k *keptTree) error {
 			k.Passed = append(k.Passed, keptAs(name, info))
 		}
 	}
-	k.Dirs, err = g.walk(ctx, skip)
+	k.Dirs, k.Odd, err = g.walk(ctx, skip)
 	return err
 }
 
-func (g *Git) walk(ctx context.Context, skip map[string]bool) (dirs []keptFile, err error) {
+// walk finds directories, and odd ones: what git keeps neither of, nor looks
+// into.
+func (g *Git) walk(ctx context.Context, skip map[string]bool) (dirs []keptFile, odd []RawPath, err error) {
 	err = filepath.WalkDir(g.Root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case d == nil || err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
-		case !d.IsDir() || path == g.Root:
+		case path == g.Root || d.Type().IsRegular() || d.Type()&fs.ModeSymlink != 0:
 			return nil
 		}
 		rel := strings.TrimPrefix(path, g.Root+"/")
-		if rel == ".git" || skip[rel] || hasGit(path) {
+		switch {
+		case !d.IsDir():
+			odd = append(odd, RawPath(rel))
+			return nil
+		case rel == ".git" || skip[rel]:
+			return fs.SkipDir
+		case hasGit(path):
+			odd = append(odd, RawPath(rel))
 			return fs.SkipDir
 		}
 		info, err := d.Info()
@@ -207,10 +223,10 @@ func (g *Git) walk(ctx context.Context, skip map[string]bool) (dirs []keptFile, 
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("git: walk the work tree: %w", err)
+		return nil, nil, fmt.Errorf("git: walk the work tree: %w", err)
 	}
 	slices.SortFunc(dirs, func(a, b keptFile) int { return cmp.Compare(a.Path, b.Path) })
-	return dirs, nil
+	return dirs, odd, nil
 }
 
 // hasGit reports whether a directory is the top of another work tree.
@@ -250,14 +266,17 @@ func (a *keptTree) differences(b *keptTree) []string {
 	}
 	pairs(a.Files, b.Files)
 	pairs(a.Dirs, b.Dirs)
+	if a.Top.Path != "" {
+		pairs([]keptFile{a.Top}, []keptFile{b.Top})
+	}
 	if a.Index.Blob != b.Index.Blob || a.Index.Perm != b.Index.Perm {
 		out = append(out, "the index differs")
 	}
 	return out
 }
 
-// passedBy names what is ignored and was made or changed since a, but for
-// caches. What came to lie in a directory that is ignored itself is not looked
+// passedBy names what git ignores, or does not keep, and was made or changed
+// since a, but for caches. What came to lie in a directory that is ignored itself is not looked
 // at.
 func (a *keptTree) passedBy(now *keptTree) []string {
 	was := map[RawPath]int64{}
@@ -268,6 +287,11 @@ func (a *keptTree) passedBy(now *keptTree) []string {
 	for _, f := range now.Passed {
 		if mtime, here := was[f.Path]; (!here || mtime != f.MTime) && !isCache(string(f.Path)) {
 			out = append(out, string(f.Path))
+		}
+	}
+	for _, path := range now.Odd {
+		if !slices.Contains(a.Odd, path) {
+			out = append(out, string(path))
 		}
 	}
 	for _, dir := range now.Ignored {

@@ -31,7 +31,9 @@ func TestRecoverKnowsWhichRepositoryANoteIsOf(t *testing.T) {
 		t.Errorf("moved: recovered %+v", list)
 	}
 	unchanged(t, before, moved.print(".git/objects", ".git/refs/runbook"))
-	moved.nothingLeft()
+	if again := moved.recover(); len(again) > 0 {
+		t.Errorf("moved: recovered again %+v", again)
+	}
 	if err := os.Rename(moved.dir, y.dir); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,9 @@ import (
 func (b *putBack) polish(context.Context) error {
 	every := slices.Concat(b.k.Files, b.k.Dirs)
 	slices.SortFunc(every, func(x, y keptFile) int { return strings.Compare(string(y.Path), string(x.Path)) }) // inner ones first
+	if b.k.Top.Path != "" {
+		every = append(every, b.k.Top)
+	}
 	for _, f := range every {
 		at := filepath.Join(b.g.Root, string(f.Path))
 		info, err := os.Lstat(at)

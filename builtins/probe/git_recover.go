@@ -287,8 +287,11 @@ func (l *leftover) finish(ctx context.Context, h Host) error {
 		return err
 	}
 	if j.Phase == PhaseChanged {
-		if p.kept, err = g.load(ctx, j.Kept); err != nil {
+		var failed *GitError
+		if p.kept, err = g.load(ctx, j.Kept); errors.As(err, &failed) {
 			return fmt.Errorf("what was kept of it is not in the repository that lies there now: %w", err)
+		} else if err != nil {
+			return err
 		}
 		p.Base = p.kept.Base
 		if err := os.MkdirAll(p.private("aside"), 0o700); err != nil {

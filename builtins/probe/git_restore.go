@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ type Restored struct {
 	// are out of the way, and kept under Ref.
 	Meanwhile []string
 	Ref       string
-	Passed    []string // files and directories that git ignores, made or changed meanwhile: they stay
+	Passed    []string // what git ignores, or does not keep, made or changed meanwhile: it stays
 	// Submodules are those with changes of their own now, which had none: they stay.
 	Submodules []string
 	Moved      string // HEAD is another commit now, which is left alone; "" = it is not
@@ -133,9 +134,28 @@ func (b *putBack) all(ctx context.Context) (err error) {
 	for _, dir := range b.k.Ignored {
 		b.past[dir] = true
 	}
-	for _, do := range []func(context.Context) error{b.index, b.clear, b.fill, b.sweep, b.polish, b.prove} {
+	for _, do := range []func(context.Context) error{b.open, b.index, b.clear, b.fill, b.sweep, b.polish, b.prove} {
 		if err := do(ctx); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// open makes what belongs there ours to read and to change, in case that a test
+// took that away. polish gives all its own modes back.
+func (b *putBack) open(context.Context) error {
+	for _, f := range slices.Concat([]keptFile{{Path: "."}}, b.k.Dirs, b.k.Files) { // outer ones first
+		need := fs.FileMode(0o400)
+		info, err := b.g.place(string(f.Path))
+		if err != nil || info.Mode()&fs.ModeSymlink != 0 {
+			continue // said by who needs it
+		}
+		if info.IsDir() {
+			need = 0o700
+		}
+		if info.Mode()&need != need {
+			_ = os.Chmod(filepath.Join(b.g.Root, string(f.Path)), info.Mode()|need)
 		}
 	}
 	return nil

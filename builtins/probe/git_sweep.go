@@ -31,7 +31,7 @@ func (b *putBack) sweep(ctx context.Context) error {
 			return err
 		} // and again: one of these may have been a .gitignore
 	}
-	dirs, err := b.g.walk(ctx, b.skip())
+	dirs, _, err := b.g.walk(ctx, b.skip())
 	if err != nil {
 		return err
 	}

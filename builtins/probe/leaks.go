@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,9 @@ type Leak struct {
 	Text string // what it is, in a line
 	Path string // of a socket_file or shm, address of a listener
 	PID  int    // of a process, or a listener's; 0 = nobody's
+	// Proved: it is the program's own. So are processes and listeners, and a file
+	// that was seen in the hands of one of its processes.
+	Proved bool
 }
 
 // leakWatch compares what is there before a program runs and afterwards.
@@ -29,18 +33,23 @@ type leakWatch struct {
 	began time.Time
 	dirs  []string          // in which socket files may appear
 	shm   map[devInode]bool // that was there
+
+	mu    sync.Mutex
+	hands map[string]int // pid of the program in whose hands a file was seen, by path
 }
 
 // clockGrain is how far behind the clock a file's time may be.
 const clockGrain = 20 * time.Millisecond
 
-func watchLeaks(h Host, env []string) *leakWatch {
-	w := &leakWatch{host: h, began: time.Now(), shm: map[devInode]bool{}}
+// watchLeaks begins to compare. Besides where socket files usually are it looks
+// into places, and one level below.
+func watchLeaks(h Host, env []string, places ...string) *leakWatch {
+	w := &leakWatch{host: h, began: time.Now(), shm: map[devInode]bool{}, hands: map[string]int{}}
 	tmp := envValue(env, "TMPDIR")
 	if tmp == "" {
 		tmp = "/tmp"
 	}
-	for _, dir := range []string{envValue(env, "XDG_RUNTIME_DIR"), tmp} {
+	for _, dir := range append([]string{envValue(env, "XDG_RUNTIME_DIR"), tmp}, places...) {
 		if filepath.IsAbs(dir) && !slices.Contains(w.dirs, dir) {
 			w.dirs = append(w.dirs, dir)
 		}
@@ -84,7 +93,7 @@ func (w *leakWatch) processes(ctx context.Context, left []Process) []Leak {
 		if len(p.Args) > 0 {
 			what = shortened(CommandLine(p.Args))
 		}
-		leaks = append(leaks, Leak{Kind: "process", PID: p.PID, Text: fmt.Sprintf("%s (pid %d) outlived the run, and was ended", what, p.PID)})
+		leaks = append(leaks, Leak{Kind: "process", Proved: true, PID: p.PID, Text: fmt.Sprintf("%s (pid %d) outlived the run, and was ended", what, p.PID)})
 	}
 	listeners, err := Listeners(ctx, w.host, nil)
 	if err != nil {
@@ -93,7 +102,7 @@ func (w *leakWatch) processes(ctx context.Context, left []Process) []Leak {
 	for _, l := range listeners {
 		for _, holder := range l.Holders {
 			if pids[holder.PID] {
-				leaks = append(leaks, Leak{Kind: "listener", Path: l.Address, PID: holder.PID,
+				leaks = append(leaks, Leak{Kind: "listener", Proved: true, Path: l.Address, PID: holder.PID,
 					Text: fmt.Sprintf("pid %d still listened at %s, until it was ended", holder.PID, l.Address)})
 				break
 			}
@@ -121,6 +130,8 @@ func (w *leakWatch) files(ctx context.Context) []Leak {
 			}
 		}
 	}
+	slices.SortFunc(leaks, func(a, b Leak) int { return strings.Compare(a.Path, b.Path) })
+	leaks = slices.CompactFunc(leaks, func(a, b Leak) bool { return a.Path == b.Path }) // one directory may lie in another
 	return append(leaks, w.sharedMemory(ctx)...)
 }
 
@@ -145,7 +156,8 @@ func (w *leakWatch) socketFiles(ctx context.Context, dir string, since time.Time
 	var leaks []Leak
 	for _, f := range files {
 		if fresh[f.Path] && !f.Listening {
-			leaks = append(leaks, Leak{Kind: "socket_file", Path: f.Path, Text: fmt.Sprintf("socket file %s, at which nobody listens", f.Path)})
+			by, proved := w.seenWith(f.Path)
+			leaks = append(leaks, Leak{Kind: "socket_file", Path: f.Path, Proved: proved, Text: fmt.Sprintf("socket file %s%s, at which nobody listens", f.Path, by)})
 		}
 	}
 	return leaks
@@ -174,9 +186,20 @@ func (w *leakWatch) sharedMemory(ctx context.Context) []Leak {
 		if !s.Certain {
 			nobody = "which nobody uses whom we may look at"
 		}
-		leaks = append(leaks, Leak{Kind: "shm", Path: s.Path, Text: fmt.Sprintf("shared memory %s of %d bytes, %s", s.Path, s.Size, nobody)})
+		by, proved := w.seenWith(s.Path)
+		leaks = append(leaks, Leak{Kind: "shm", Path: s.Path, Proved: proved, Text: fmt.Sprintf("shared memory %s of %d bytes%s, %s", s.Path, s.Size, by, nobody)})
 	}
 	return leaks
+}
+
+// seenWith says of a file who of the program had it, if that was seen.
+func (w *leakWatch) seenWith(path string) (by string, proved bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if pid := w.hands[path]; pid > 0 {
+		return fmt.Sprintf(" of the run's pid %d", pid), true
+	}
+	return "", false
 }
 
 // shortened keeps both ends of a command line: programs given with -c are long.

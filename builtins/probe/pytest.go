@@ -71,7 +71,8 @@ type PytestProgress struct {
 //	hang           the deadline was over in a test
 //	startup-hang   … before all tests were collected
 //	shutdown-hang  … after the last test: the tests passed or failed, the program hung
-//	leak           passed, and left processes behind
+//	leak           passed, and left processes behind, or a socket file or shared
+//	               memory that is proved to be its own; with Code, processes alone
 //	killed         ended from outside
 type PytestResult struct {
 	Suite    string
@@ -164,7 +165,7 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	if err != nil {
 		return result, fmt.Errorf("pytest: %w", err)
 	}
-	s := &pytestSession{host: h, run: r, began: time.Now(), leaks: watchLeaks(h, r.Env)}
+	s := &pytestSession{host: h, run: r, began: time.Now(), leaks: watchLeaks(h, r.Env, placesOf(r)...)}
 	defer s.close()
 	pytest := []string{"-m", "pytest", "-p", pluginModule}
 	if r.Code != "" {
@@ -183,9 +184,10 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 		},
 	}
 	kills := outOfMemoryKills(ctx, h)
-	stop := s.watch(ctx)
+	stop, let := s.watch(ctx), s.leaks.follow(ctx)
 	ended, err := h.Act().Run(ctx, command)
 	stop()
+	let()
 	var survivors *SurvivorsError
 	if errors.As(err, &survivors) {
 		for _, who := range survivors.Left {
@@ -199,7 +201,7 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	s.tell(&result, ended, ctx.Err() != nil)
 	s.imported(ctx, python, &result)
 	result.Leaks = append(result.Leaks, s.leaks.files(context.WithoutCancel(ctx))...)
-	if result.Outcome == "passed" && slices.ContainsFunc(result.Leaks, func(l Leak) bool { return l.Kind == "process" }) {
+	if result.Outcome == "passed" && slices.ContainsFunc(result.Leaks, func(l Leak) bool { return l.Kind == "process" || l.Proved && r.Code == "" }) {
 		result.Outcome = "leak"
 	}
 	if ctx.Err() != nil {
@@ -209,6 +211,20 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 		return result, fmt.Errorf("pytest: %w in %s (%s)", ErrNoPytest, result.Python, python.why)
 	}
 	return result, nil
+}
+
+// placesOf are the directories of a run in which its socket files may lie: where
+// it is run, and where the suite is.
+func placesOf(r PytestRun) []string {
+	at, err := filepath.Abs(r.Dir)
+	if err != nil {
+		return nil
+	}
+	suite, _, _ := strings.Cut(r.Suite, "::")
+	if !filepath.IsAbs(suite) {
+		suite = filepath.Join(at, suite)
+	}
+	return []string{at, filepath.Dir(suite)}
 }
 
 var noPytest = lazyregexp.New(`No module named '?pytest\b`)

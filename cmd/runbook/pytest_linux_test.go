@@ -78,7 +78,7 @@ var plantedCases = []plantedCase{
 
 	{name: "setsid'ed child left", suite: "test_leak_setsid.py", outcome: "leak", tests: "1 0 0 0", leaks: "process"},
 	{name: "double fork left, listening", suite: "test_leak_double_fork.py", outcome: "leak", tests: "1 0 0 0", leaks: "process listener"},
-	{name: "files left", suite: "test_leak_files.py", outcome: "passed", tests: "1 0 0 0", leaks: "socket_file shm"},
+	{name: "files left", suite: "test_leak_files.py", outcome: "leak", tests: "1 0 0 0", leaks: "socket_file shm"},
 
 	{name: "flaky, its pass", suite: "test_flaky.py::test_half", env: []string{"HALF=p"}, outcome: "passed", tests: "1 0 0 0"},
 	{name: "flaky, its failure", suite: "test_flaky.py::test_half", env: []string{"HALF=f"}, outcome: "failed", tests: "0 1 0 0"},

@@ -1,5 +1,6 @@
 import os
 import socket
+import time
 import uuid
 
 
@@ -8,6 +9,9 @@ def test_leaves_files():
     s = socket.socket(socket.AF_UNIX)
     s.bind(os.path.join(os.environ["XDG_RUNTIME_DIR"], name + ".sock"))
     s.listen()
+    here = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    here.bind(name + ".here")
     with open("/dev/shm/" + name, "w") as f:
         f.write("x" * 4096)
+        time.sleep(1)  # that it is seen whose they are
     print(name)
