@@ -144,6 +144,10 @@ func sayRestored(call *engine.Call, done probe.Restored) {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",
 			Detail: "what was made or changed meanwhile that git ignores, or does not keep, is still there: " + shorten(done.Passed), Remedy: "git status --ignored"})
 	}
+	if len(done.Lost) > 0 {
+		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",
+			Detail: "what git ignores was removed meanwhile, and nothing of it was kept: " + shorten(done.Lost)})
+	}
 	if done.Moved != "" {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent", Detail: fmt.Sprintf("HEAD moved to %.12s meanwhile, and was left there", done.Moved), Remedy: "git reflog"})
 	}

@@ -124,6 +124,10 @@ func TestInPlaceOpensWhatATestHasClosed(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(y.dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	y.write("df", "rm", "sub/old.pyc", "rm", "cache", "rm")
+	if err := syscall.Mkfifo(filepath.Join(y.dir, "untracked.txt"), 0o600); err != nil { // where a file of the user's belongs
+		t.Fatal(err)
+	}
 	for _, path := range []string{"staged", "same", "sub/deep/er/x", "sub/deep/er", "sub/deep", "tests", "."} {
 		mode := fs.FileMode(0)
 		if path == "." {
@@ -139,6 +143,12 @@ func TestInPlaceOpensWhatATestHasClosed(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"pipe", "sub/other"}, done.Passed); d != "" {
 		t.Errorf("passed:\n%s", d)
+	}
+	if d := cmp.Diff([]string{"cache"}, done.Lost); d != "" { // a cache of Python's is no loss
+		t.Errorf("lost:\n%s", d)
+	}
+	for _, path := range []string{"cache/", "cache/x", "sub/old.pyc"} {
+		delete(before, path)
 	}
 	if info, err := os.Stat(y.dir); err != nil || info.Mode().Perm() != 0o750 {
 		t.Errorf("the top is %v, %v", info.Mode(), err)

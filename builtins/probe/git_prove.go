@@ -56,7 +56,13 @@ func (b *putBack) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.done.Passed = b.k.passedBy(now)
+	b.done.Passed, b.done.Lost = b.k.passedBy(now), nil
+	for path := range b.past {
+		if p := string(path); !b.g.there(p) && !isCache(p) && !isCache(p+"/") {
+			b.done.Lost = append(b.done.Lost, string(path))
+		}
+	}
+	slices.Sort(b.done.Lost)
 	b.done.Moved = ""
 	if now.Head != b.k.Head || now.Branch != b.k.Branch {
 		b.done.Moved = now.Head

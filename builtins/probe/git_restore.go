@@ -21,6 +21,7 @@ type Restored struct {
 	// are out of the way, and kept under Ref.
 	Meanwhile []string
 	Ref       string
+	Lost      []string // what git ignored, and is gone: nothing of it was kept
 	Passed    []string // what git ignores, or does not keep, made or changed meanwhile: it stays
 	// Submodules are those with changes of their own now, which had none: they stay.
 	Submodules []string
@@ -305,11 +306,13 @@ func (b *putBack) fill(ctx context.Context) error {
 		}
 		at := filepath.Join(b.g.Root, path)
 		if info, err := os.Lstat(at); err == nil { // a directory has come to stand there
-			if !info.IsDir() {
-				return fmt.Errorf("git: put back: %s is in the way", Clean([]byte(path)))
+			if !info.IsDir() { // or a pipe, a socket, in which nothing is to be kept
+				err = os.Remove(at)
+			} else {
+				err = b.dissolve(ctx, path)
 			}
-			if err := b.dissolve(ctx, path); err != nil {
-				return err
+			if err != nil {
+				return fmt.Errorf("git: put back: %s is in the way: %w", Clean([]byte(path)), err)
 			}
 		}
 		b.done.Files++
