@@ -63,6 +63,7 @@ var (
 	ErrTimeout     = errors.New("gave up waiting for the kernel")
 	ErrReused      = errors.New("the pid belongs to another process now")
 	ErrUnsupported = errors.New("not supported on this host")
+	ErrOtherPIDs   = errors.New("it counts the processes of another pid namespace")
 )
 
 // Clock says how the kernel of a host counts.

@@ -56,7 +56,8 @@ type Live struct {
 }
 
 // NewLive opens this machine. Elsewhere than on Linux the error is
-// ErrUnsupported.
+// ErrUnsupported; where /proc was mounted for another pid namespace than ours,
+// and no Proc says that this is meant, ErrOtherPIDs.
 func NewLive(opt LiveOptions) (*Live, error) {
 	l := &Live{proc: opt.Proc, self: opt.Proc == "", refuseAttach: opt.RefuseAttach, python: opt.Python, deadline: readDeadline}
 	if l.self {

@@ -43,6 +43,9 @@ func (l *Live) open() error {
 	if l.self && !l.root.procfs {
 		return errors.New("not a proc filesystem")
 	}
+	if l.self && !l.root.countsAsWeDo() {
+		return ErrOtherPIDs
+	}
 	if err := l.root.holdsProcesses(); err != nil {
 		return err
 	}
@@ -55,6 +58,15 @@ func (l *Live) open() error {
 	}
 	l.clock = l.readClock()
 	return nil
+}
+
+// countsAsWeDo reports whether a pid in this proc is the same process to the
+// kernel when we name it: a proc keeps the numbers of the pid namespace that it
+// was mounted for, whoever reads it (pid_namespaces(7), "/proc and PID
+// namespaces"). Otherwise we would read the memory of strangers, and end them.
+func (r *procRoot) countsAsWeDo() bool {
+	self, err := r.readlink("self")
+	return err == nil && self == strconv.Itoa(os.Getpid())
 }
 
 // holdsProcesses refuses a directory in which no process could ever be found:

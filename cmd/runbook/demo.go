@@ -72,6 +72,9 @@ func (d *door) demo(name string, r *runFlags, over, save string, keep bool) erro
 	if over != "" {
 		j.Params["over"] = []string{over}
 	}
+	if _, err := openHost(j.Host); err != nil {
+		return err // before anything is started
+	}
 	b := newBench([]root{{}})
 	recipe, err := b.load(captureRecipe)
 	if err != nil {

@@ -22,13 +22,16 @@ import (
 func examine(ctx context.Context) chart {
 	var c chart
 	c.info("machine", machineLine())
-	c.test("all processes", hidepid(), hides(), "processes of other users are not there for us: their trees look empty", withRights("sudo runbook doctor, or: sudo mount -o remount,hidepid=0 /proc"))
-
 	host, err := openHost(hostOptions{})
+	if errors.Is(err, probe.ErrOtherPIDs) {
+		c.test("/proc", "", err, "nothing can be looked at without --proc /proc, and nothing ended: its pids are others", "unshare --pid --fork --mount-proc")
+		return c
+	}
 	if err != nil {
 		c.test("/proc", "", err, "nothing can be looked at", "mount -t proc proc /proc")
 		return c
 	}
+	c.test("all processes", hidepid(), hides(), "processes of other users are not there for us: their trees look empty", withRights("sudo runbook doctor, or: sudo mount -o remount,hidepid=0 /proc"))
 	if m, err := host.Machine(ctx); err == nil {
 		c.info("yama", yama(m.PtraceScope))
 	}

@@ -263,6 +263,9 @@ func openHost(o hostOptions) (probe.Host, error) {
 	if errors.Is(err, probe.ErrUnsupported) {
 		return nil, needsLinux("run")
 	}
+	if errors.Is(err, probe.ErrOtherPIDs) {
+		return nil, &hinted{err: err, hint: "only look: runbook run RECIPE --proc /proc; or begin the namespace with a /proc of its own: unshare --pid --fork --mount-proc", code: exitUsage}
+	}
 	if err != nil && o.Proc != "" {
 		err = fmt.Errorf("--proc: %w", err)
 	}
