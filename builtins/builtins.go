@@ -70,6 +70,7 @@ func Table(o Options) []engine.Builtin {
 		w.loggingChain(),
 		w.findings(),
 		w.read(),
+		w.notThere(),
 		readTable(),
 		w.junit(),
 		w.pysource(),
@@ -91,6 +92,7 @@ type world struct {
 	trees    []*tree                       // that the recipe made: pkill asks how many are faulted
 	restored []restoration                 // of git.in_place, in order
 	pythons  map[probe.ID]*python          // that pystacks read last
+	hung     map[probe.ID]string           // suites of pytest, by their process, the first of its tree
 }
 
 var errNoHost = errors.New("there is no machine to look at")

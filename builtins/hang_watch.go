@@ -82,6 +82,12 @@ func processesOf(ctx context.Context, host probe.Host, tree []probe.ID) []probe.
 func (h *hangWatch) ask(ctx context.Context, recorder *probe.Recorder, procs []probe.Process, hung probe.CapturedTree) {
 	w := h.world
 	t := w.chosen(procs, hung, h.call.Findings)
+	w.mu.Lock()
+	if w.hung == nil {
+		w.hung = map[probe.ID]string{}
+	}
+	w.hung[procs[0].ID] = h.suite // what is drawn of it says whose it is
+	w.mu.Unlock()
 	host := w.host
 	w.host = recorder
 	defer func() { w.host = host }()

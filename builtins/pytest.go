@@ -1,11 +1,13 @@
 package builtins
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -39,6 +41,7 @@ func (w *world) pytest() engine.Builtin {
 			{Name: "env", Type: "dict of string to string", Default: "{}", Doc: "Added to the environment."},
 			{Name: "code", Type: "string", Default: `""`, Doc: "The top of the work tree whose code is to be tested: `imported` then says where the code that was tested came from."},
 			{Name: "original", Type: "string", Default: `""`, Doc: "Another tree of which `code` is a copy."},
+			{Name: "name", Type: "string", Default: `""`, Doc: "What the progress calls this run. Empty: its suite."},
 		},
 		Returns: "attempt",
 		Errors:  "the interpreter has no pytest, and the error says which one was tried; it could not be started; `on_hang` fails",
@@ -52,9 +55,10 @@ func (w *world) pytest() engine.Builtin {
 				timeout = startime.Duration(300 * time.Second)
 				grace   = startime.Duration(5 * time.Second)
 				onHang  starlark.Value
+				name    string
 			)
 			err := starlark.UnpackArgs(call.Name, args, kwargs, "suite", &run.Suite, "args??", &more, "timeout??", &timeout, "grace??", &grace,
-				"python??", &run.Python, "dir??", &run.Dir, "on_hang??", &onHang, "env??", &env, "code??", &run.Code, "original??", &run.Original)
+				"python??", &run.Python, "dir??", &run.Dir, "on_hang??", &onHang, "env??", &env, "code??", &run.Code, "original??", &run.Original, "name??", &name)
 			if err == nil {
 				run.Timeout, run.Grace = time.Duration(timeout), time.Duration(grace)
 				run.Args, err = stringList("args", more)
@@ -76,7 +80,7 @@ func (w *world) pytest() engine.Builtin {
 			case run.Grace < 0:
 				return nil, fmt.Errorf("%s: for parameter \"grace\": got %s, want a duration that is not negative", call.Name, grace)
 			}
-			return w.test(call, run, watch)
+			return w.test(call, run, watch, name)
 		},
 	}
 }
@@ -149,7 +153,7 @@ func environment(more *starlark.Dict) ([]string, error) {
 
 // test runs the suite. Whoever ends the run meanwhile waits until the tree is
 // gone: that is what the undo is for.
-func (w *world) test(call *engine.Call, run probe.PytestRun, watch *hangWatch) (starlark.Value, error) {
+func (w *world) test(call *engine.Call, run probe.PytestRun, watch *hangWatch, name string) (starlark.Value, error) {
 	if w.host == nil {
 		return nil, &blind{probe: call.Name, err: errNoHost}
 	}
@@ -167,13 +171,13 @@ func (w *world) test(call *engine.Call, run probe.PytestRun, watch *hangWatch) (
 		if before := now.Swap(&p); before != nil && before.Test != p.Test && before.TestFor >= slowTest {
 			call.Milestone(fmt.Sprintf("%s: %s took %s", run.Suite, shortTest(before.Test, run.Suite), seconds(before.TestFor)))
 		}
-		call.Progress(progressText(p))
+		call.Progress(progressText(p, name))
 	}
 	w.mu.Lock()
 	again := w.suite == run.Suite
 	w.suite = run.Suite
 	w.mu.Unlock()
-	if !again {
+	if !again && name == "" {
 		call.Milestone(run.Suite + " begins")
 	}
 
@@ -188,13 +192,15 @@ func (w *world) test(call *engine.Call, run probe.PytestRun, watch *hangWatch) (
 	switch {
 	case watch.err != nil:
 		return nil, watch.err
+	case errors.Is(err, probe.ErrNoPython) && run.Python != "":
+		return nil, engine.Misused(strings.TrimPrefix(err.Error(), "pytest: "))
 	case errors.Is(err, probe.ErrNoPytest) && errors.As(err, &b):
 		b.remedy = "name another interpreter, or: " + result.Python + " -m pip install pytest"
 		return nil, b
 	case err != nil:
 		return nil, err
 	}
-	call.Milestone(endedText(result))
+	call.Milestone(endedText(result, name))
 	return newAttempt(result, watch.evidence, began), nil
 }
 
@@ -238,9 +244,10 @@ func interruptedView(suite string, p *probe.PytestProgress) event.View {
 		Nodes: []event.Node{{ID: suite, Label: suite, Cells: cells}}}
 }
 
-// progressText is one moment in a line: suite, test, elapsed, slowest.
-func progressText(p probe.PytestProgress) string {
-	parts := []string{p.Suite}
+// progressText is one moment in a line: suite, or the run's own name, test,
+// elapsed, slowest.
+func progressText(p probe.PytestProgress, name string) string {
+	parts := []string{cmp.Or(name, p.Suite)}
 	switch {
 	case p.Test != "":
 		parts = append(parts, fmt.Sprintf("%s %s", shortTest(p.Test, p.Suite), seconds(p.TestFor)))
@@ -248,7 +255,7 @@ func progressText(p probe.PytestProgress) string {
 		parts = append(parts, p.Phase)
 	}
 	parts = append(parts, seconds(p.Elapsed))
-	if p.Done > 0 {
+	if p.Done > 0 && p.Test != p.Suite {
 		parts = append(parts, fmt.Sprintf("%d done", p.Done))
 	}
 	if p.Slowest != "" && p.SlowestFor >= time.Second {
@@ -260,13 +267,36 @@ func progressText(p probe.PytestProgress) string {
 // slowTest is how long a test takes whose end is worth a line.
 const slowTest = 10 * time.Second
 
-// endedText is what a run came to, in a line.
-func endedText(r probe.PytestResult) string {
-	text := r.Suite + ": " + r.Outcome
-	if len(r.Running) > 0 {
+// endedText is what a run came to, in a line: of several tests also how many.
+func endedText(r probe.PytestResult, name string) string {
+	text := r.Suite + ": "
+	if name != "" {
+		text = name + " · "
+	}
+	text += cmp.Or(endings[r.Outcome], r.Outcome)
+	if r.Outcome == "passed" && allSkipped(r.Tests) {
+		text = strings.TrimSuffix(text, "passed") + "skipped"
+	}
+	if len(r.Running) > 0 && r.Running[0] != r.Suite {
 		text += " in " + shortTest(r.Running[0], r.Suite)
 	}
-	return fmt.Sprintf("%s, %d done, %s", text, len(r.Tests), r.Duration.Round(100*time.Millisecond))
+	text += fmt.Sprintf(" after %.1f s", r.Duration.Seconds())
+	if len(r.Tests) > 1 {
+		text += fmt.Sprintf(", %d tests", len(r.Tests))
+	}
+	return text
+}
+
+// endings are what outcomes are called where the word of the outcome is none
+// of a sentence.
+var endings = map[string]string{
+	"usage": "refused by pytest", "no-tests": "no tests", "incomplete": "not run to its end", "error": "could not be run", "crash": "crashed",
+	"startup-hang": "hung before its tests", "shutdown-hang": "hung after its tests", "hang": "hung", "leak": "passed, and left something behind",
+}
+
+// allSkipped reports whether nothing else was run, which is no pass.
+func allSkipped(tests []probe.PytestTest) bool {
+	return len(tests) > 0 && !slices.ContainsFunc(tests, func(t probe.PytestTest) bool { return t.Outcome != "skipped" })
 }
 
 // shortTest leaves out of a node id what the suite says already.

@@ -296,7 +296,32 @@ func TestProgressIsOneLine(t *testing.T) {
 			Done: 3, Slowest: "tests/a.py::test_y", SlowestFor: 3 * time.Second}, "tests/a.py · test_x 12 s · 20 s · 3 done · slowest test_y 3 s"},
 		{probe.PytestProgress{Suite: "tests", Test: "tests/b.py::T::x", Done: 1}, "tests · tests/b.py::T::x 0 s · 0 s · 1 done"},
 	} {
-		if got := progressText(c.p); got != c.want {
+		if got := progressText(c.p, ""); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+func TestEndingsInALine(t *testing.T) {
+	tests := func(outcomes ...string) []probe.PytestTest {
+		var out []probe.PytestTest
+		for _, o := range outcomes {
+			out = append(out, probe.PytestTest{ID: "a.py::t", Outcome: o})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		r          probe.PytestResult
+		name, want string
+	}{
+		{r: probe.PytestResult{Suite: "a.py", Outcome: "passed", Tests: tests("passed", "skipped"), Duration: 420 * time.Millisecond}, want: "a.py: passed after 0.4 s, 2 tests"},
+		{r: probe.PytestResult{Suite: "a.py", Outcome: "passed", Tests: tests("skipped")}, want: "a.py: skipped after 0.0 s"},
+		{r: probe.PytestResult{Suite: "a.py", Outcome: "usage"}, want: "a.py: refused by pytest after 0.0 s"},
+		{r: probe.PytestResult{Suite: "a.py", Outcome: "hang", Running: []string{"a.py::t"}, Duration: 2 * time.Second}, want: "a.py: hung in t after 2.0 s"},
+		{r: probe.PytestResult{Suite: "a.py::t", Outcome: "failed", Tests: tests("failed")}, name: "run 3 of at most 10 · baseline", want: "run 3 of at most 10 · baseline · failed after 0.0 s"},
+		{r: probe.PytestResult{Suite: "a.py::t", Outcome: "hang", Running: []string{"a.py::t"}}, name: "run 1", want: "run 1 · hung after 0.0 s"},
+	} {
+		if got := endedText(c.r, c.name); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}

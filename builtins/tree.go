@@ -49,6 +49,7 @@ func (w *world) tree() engine.Builtin {
 			}
 			w.mu.Lock()
 			w.trees = append(w.trees, t)
+			t.it.suite = w.hung[root.it.ID]
 			w.mu.Unlock()
 			return t, nil
 		},
@@ -63,6 +64,7 @@ type treeFact struct {
 	what      map[probe.ID]string    // for the drawing
 	doing     map[probe.ID]string    // by its own account
 	overdue   string                 // why it should have ended; "" = nobody says that
+	suite     string                 // that it runs, of a hang; "" = none
 	findings  func() []event.Finding // of the run, at the time of asking
 }
 
@@ -170,6 +172,9 @@ func (t *tree) Subject() event.Subject { return t.it.root.Subject() }
 // beside the root: that is how an orphan looks.
 func (t *tree) View() event.View {
 	view := event.View{Kind: "tree", Title: "Process tree of " + t.Subject().Label(), Columns: []string{"age", "state", "what"}}
+	if t.it.suite != "" {
+		view.Title += ", which runs " + t.it.suite
+	}
 	byPID := map[int]*process{}
 	for _, p := range t.it.processes {
 		byPID[p.it.PID] = p

@@ -18,10 +18,14 @@ func ParseCmdline(b []byte) []string {
 	maskArgs(raw)
 	args := make([]string, len(raw))
 	for i, a := range raw {
-		args[i] = Clean([]byte(a))
+		args[i] = Clean([]byte(lineBreaks.Replace(a)))
 	}
 	return args
 }
+
+// lineBreaks keep a script that is an argument, as of python -c, readable in a
+// line.
+var lineBreaks = strings.NewReplacer("\r\n", "⏎", "\n", "⏎", "\t", " ")
 
 // splitCmdline is ParseCmdline without masks and cleaning.
 func splitCmdline(b []byte) []string {

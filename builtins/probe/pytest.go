@@ -210,6 +210,9 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	if s.story.pid == 0 && noPytest().Match(result.Output) {
 		return result, fmt.Errorf("pytest: %w in %s (%s)", ErrNoPytest, result.Python, python.why)
 	}
+	if s.story.pid == 0 && result.Outcome != "startup-hang" && !isPython(ctx, h, python, r) {
+		return result, fmt.Errorf("pytest: %w: %s is none: asked for its version it does not say one", ErrNoPython, result.Python)
+	}
 	return result, nil
 }
 
@@ -225,6 +228,14 @@ func placesOf(r PytestRun) []string {
 		suite = filepath.Join(at, suite)
 	}
 	return []string{at, filepath.Dir(suite)}
+}
+
+// isPython asks an interpreter of whose pytest nothing was heard whether it is
+// one.
+func isPython(ctx context.Context, h Host, python interpreter, r PytestRun) bool {
+	ask := slices.Concat(python.argv, []string{"-c", "import sys; print('python', sys.version_info[0])"})
+	said, err := h.Act().Run(ctx, Command{Args: ask, Dir: r.Dir, Env: r.Env, Deadline: 20 * time.Second, Tail: true, MaxBytes: 4 << 10})
+	return err != nil || said.TimedOut || strings.Contains(string(said.Stdout), "python 3")
 }
 
 var noPytest = lazyregexp.New(`No module named '?pytest\b`)

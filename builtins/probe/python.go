@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -304,9 +303,25 @@ func namedPython(named string, env []string) (interpreter, error) {
 		}
 	}
 	if !isProgram(argv[0]) {
-		return interpreter{}, fmt.Errorf("%w: %s: %w", ErrNoPython, strconv.Quote(named), fs.ErrNotExist)
+		return interpreter{}, fmt.Errorf("%w: %s %s", ErrNoPython, strconv.Quote(named), whyNoProgram(argv[0]))
 	}
 	return interpreter{argv, "as named"}, nil
+}
+
+// whyNoProgram says what is the matter with a path that is no program.
+func whyNoProgram(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir() && isProgram(filepath.Join(path, "bin", "python")):
+		return "is a directory: name " + filepath.Join(path, "bin", "python")
+	case err == nil && info.IsDir():
+		return "is a directory"
+	case err == nil:
+		return "cannot be executed: it has no permission x"
+	case strings.Contains(path, "/"):
+		return "is not there"
+	}
+	return "is not there, nor in PATH"
 }
 
 // lookPath searches the PATH of the run, not ours.

@@ -68,7 +68,7 @@ func OfModule(name string) bool {
 
 // unwritten are words that look at what no world need have lines for. They find
 // nothing there, unless a part says what.
-var unwritten = []string{"listeners", "uds_files", "shm"}
+var unwritten = []string{"listeners", "uds_files", "shm", "not_there"}
 
 // empty reports whether a word looks at what the scene says nothing of.
 func (s Scene) empty(word string, host *probe.Snapshot) bool {

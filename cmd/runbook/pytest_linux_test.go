@@ -156,13 +156,16 @@ func TestPytestMissing(t *testing.T) {
 	if out, err := exec.Command(g.python, "-m", "venv", "--without-pip", filepath.Dir(filepath.Dir(bare))).CombinedOutput(); err != nil {
 		missing(t, "no venv: %v\n%s", err, out)
 	}
-	for _, c := range []struct{ python, want string }{
-		{bare, "no pytest in " + bare + " (as named)"},
-		{"/no/such/python", `no Python: "/no/such/python"`},
+	for _, c := range []struct {
+		python, want string
+		code         int
+	}{
+		{bare, "no pytest in " + bare + " (as named)", 3},
+		{"/no/such/python", `no Python: "/no/such/python" is not there`, 2},
 	} {
 		out, errs, code, err := g.run(nil, "run", "--allow", "run", "--no-record", g.recipe, "test_pass.py", "--dir", g.project, "--python", c.python)
-		if err != nil || code != 3 || !strings.Contains(strings.Join(strings.Fields(out), " "), c.want) {
-			t.Errorf("exit code %d, %v, want 3 and %q\n%s%s", code, err, c.want, out, errs)
+		if err != nil || code != c.code || !strings.Contains(strings.Join(strings.Fields(out), " "), c.want) {
+			t.Errorf("exit code %d, %v, want %d and %q\n%s%s", code, err, c.code, c.want, out, errs)
 		}
 	}
 }

@@ -26,7 +26,7 @@ type story struct {
 // view is a view at its place in the story.
 type view struct {
 	event.View
-	after bool // a table that follows a finding: what was done about it
+	after bool // a table of a later step than the findings: what was done about it
 }
 
 // chapter is one step of it.
@@ -72,7 +72,8 @@ func (s *story) add(e event.Event) {
 		}
 		s.findings = append(s.findings, *e.Found)
 	case e.Shown != nil:
-		s.views = append(s.views, view{*e.Shown, e.Shown.Kind == "table" && len(s.findings) > 0})
+		own := e.Step != "" && len(s.chapter(e.Step).findings) > 0
+		s.views = append(s.views, view{*e.Shown, e.Shown.Kind == "table" && len(s.findings) > 0 && !own})
 	case e.Covered != nil:
 		s.coverage = append(s.coverage, *e.Covered)
 	case e.Asked != nil, e.Answered != nil:
