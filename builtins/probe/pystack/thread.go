@@ -1,6 +1,9 @@
 package pystack
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // thread is a PyThreadState.
 type thread struct {
@@ -24,12 +27,17 @@ func (p *python) interpreters() (out []uint64) {
 }
 
 // threads lists those of an interpreter, the oldest first: that is the main
-// thread as a rule. Notes say of which one not all frames could be read.
+// thread as a rule. Notes say of which one not all frames could be read, and when
+// there are more than maxThreads: of these the newest are listed.
 func (p *python) threads(interp uint64, sub bool) (out []*thread, notes []string) {
 	holder := p.gilHolder(interp)
 	known := p.threadObjects(interp)
 	seen := map[uint64]bool{}
-	for ts := p.link(interp + p.o.InThreads); ts != 0 && len(out) < maxThreads && !seen[ts]; ts = p.link(ts + p.o.TsNext) {
+	for ts := p.link(interp + p.o.InThreads); ts != 0 && !seen[ts]; ts = p.link(ts + p.o.TsNext) {
+		if len(out) == maxThreads {
+			notes = append(notes, fmt.Sprintf("only the newest %d threads were read: there are older ones, as a rule the main thread too", maxThreads))
+			break
+		}
 		seen[ts] = true
 		t := &thread{Thread: Thread{Sub: sub}, from: len(p.watched)}
 		if p.u64(ts+p.o.TsInterp) != interp {
