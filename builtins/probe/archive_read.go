@@ -36,6 +36,9 @@ func OpenSnapshot(name string) (*Snapshot, error) {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("snapshot %s: is a directory, and a capture is one file", name)
+	}
 	s, err := ReadSnapshot(f)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", name, err)

@@ -36,6 +36,9 @@ func readConfig() (config, error) {
 		return c, nil // no home, no configuration
 	}
 	name := filepath.Join(dir, "config.toml")
+	if isPipe(name) {
+		return c, fmt.Errorf("no configuration: %s: is a pipe", name) // nobody may ever write into it
+	}
 	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return c, nil

@@ -137,13 +137,12 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 		return needsLinux("run")
 	}
 	from, called := absolute(r.from), ""
-	if r.from == "-" {
+	if r.from == "-" || isPipe(from) {
 		var done func()
-		if from, done, err = d.spool(); err != nil {
+		if from, called, done, err = d.spool(from); err != nil {
 			return err
 		}
 		defer done()
-		called = "stdin"
 	}
 	if r.sarifTo, err = openSARIF(r.sarif); err != nil {
 		return err

@@ -7,29 +7,45 @@ import (
 	"path/filepath"
 )
 
-// spool copies the capture on stdin to a file of ours, and returns its path and
-// what removes it: `runbook capture -o - | ssh … runbook run RECIPE --from -`. A
-// confined process has orders on its stdin, so it could not read it there.
-func (d *door) spool() (name string, done func(), err error) {
-	if isTerminal(d.in) {
-		return "", nil, usage("--from -: stdin is a terminal", "runbook capture -o - | runbook run RECIPE --from -")
+// spool copies the capture on stdin, or that of a pipe with a name, to a file of
+// ours, and returns its path, what to call it, and what removes it:
+// `runbook capture -o - | ssh … runbook run RECIPE --from -`. A confined process
+// has orders on its stdin, so it could not read it there; and while a run waits
+// for whoever writes into a pipe, nothing could interrupt it.
+func (d *door) spool(from string) (name, called string, done func(), err error) {
+	in, called := d.in, "stdin"
+	if isPipe(from) {
+		if in, err = os.Open(from); err != nil {
+			return "", "", nil, fmt.Errorf("--from: %w", err)
+		}
+		defer in.Close()
+		called = from
+	}
+	if isTerminal(in) {
+		return "", "", nil, usage("--from -: stdin is a terminal", "runbook capture -o - | runbook run RECIPE --from -")
 	}
 	dir, err := os.MkdirTemp("", "runbook-from-") // mode 0700: it holds other people's command lines
 	if err != nil {
-		return "", nil, fmt.Errorf("--from -: %w", err)
+		return "", "", nil, fmt.Errorf("--from %s: %w", called, err)
 	}
 	done = func() { os.RemoveAll(dir) }
-	name = filepath.Join(dir, "stdin")
+	name = filepath.Join(dir, "capture")
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
-		_, err = io.Copy(f, d.in)
+		_, err = io.Copy(f, in)
 		if cerr := f.Close(); err == nil {
 			err = cerr
 		}
 	}
 	if err != nil {
 		done()
-		return "", nil, fmt.Errorf("--from -: %w", err)
+		return "", "", nil, fmt.Errorf("--from %s: %w", called, err)
 	}
-	return name, done, nil
+	return name, called, done, nil
+}
+
+// isPipe reports whether name is a pipe: a FIFO, or what <(…) of a shell gives.
+func isPipe(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().Type() == os.ModeNamedPipe
 }
