@@ -96,10 +96,10 @@ func (d *door) demo(name string, r *runFlags, over, save string, keep bool) erro
 	}
 	pid := strconv.Itoa(tree.pids[p.look])
 	if keep {
-		fmt.Fprintf(d.err, "planted, to stay as pid %s: %s\n\n", pid, p.title)
+		d.says(r, "planted, to stay as pid "+pid+": "+p.title)
 		defer fmt.Fprintf(d.err, "\nThe tree goes on. Look again:\n    runbook run %s --pid %s\nEnd it:\n    kill %s\n", captureRecipe, pid, pid)
 	} else {
-		fmt.Fprintf(d.err, "planted: %s\n\n", p.title)
+		d.says(r, "planted: "+p.title)
 		defer func() {
 			tree.Close()
 			if ctx.Err() != nil {
@@ -133,6 +133,11 @@ func (d *door) demo(name string, r *runFlags, over, save string, keep bool) erro
 		return d.capture(save, j, false)
 	}
 	return nil
+}
+
+// says writes a paragraph above the report, as wide as that.
+func (d *door) says(r *runFlags, text string) {
+	fmt.Fprintln(d.err, strings.Join(wrap(text, r.looks.columns(d.out)), "\n")+"\n")
 }
 
 // names are the actors' names of pids, each once; "pid N" for a stranger.
