@@ -28,7 +28,7 @@ func (w *world) pytest() engine.Builtin {
 			"- `passed`, `failed`, whatever the exit code; `incomplete`: none failed, and some were never run; `error`: could not be collected, or pytest itself failed; `usage`: no such file or test; `no-tests`: nothing was run, which is no pass\n" +
 			"- `hang`: the deadline was over within a test; `startup-hang`: before all tests were collected; `shutdown-hang`: after the last one, \"passed but hung\"\n" +
 			"- `crash`: ended itself by a signal, or vanished in the midst of its work; `killed`: ended from outside\n" +
-			"- `leak`: passed, and left processes behind, which were ended\n\n" +
+			"- `leak`: passed, and left processes behind, which were ended, or a socket file or shared memory that is proved to be its own; with `code`, processes alone\n\n" +
 			"Before a run that hangs is ended, `on_hang` is called with its processes as a tree, and a capture of them is saved beside the record: `evidence`.",
 		Params: []engine.Arg{
 			{Name: "suite", Type: "string", Doc: "A file, a directory or a node id: what is given to pytest first."},

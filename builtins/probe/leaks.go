@@ -153,9 +153,14 @@ func (w *leakWatch) socketFiles(ctx context.Context, dir string, since time.Time
 	if err != nil {
 		return nil // it is noted as not read
 	}
+	bound := map[string]bool{} // one that takes datagrams is no listener
+	rows, _ := netUnix(ctx, w.host, w.host.Clock().PID)
+	for _, s := range rows {
+		bound[s.Local] = true
+	}
 	var leaks []Leak
 	for _, f := range files {
-		if fresh[f.Path] && !f.Listening {
+		if fresh[f.Path] && !f.Listening && !bound[f.Path] {
 			by, proved := w.seenWith(f.Path)
 			leaks = append(leaks, Leak{Kind: "socket_file", Path: f.Path, Proved: proved, Text: fmt.Sprintf("socket file %s%s, at which nobody listens", f.Path, by)})
 		}

@@ -53,6 +53,11 @@ func TestLeftFilesAreNamed(t *testing.T) {
 	bind(filepath.Join(tmp, "pytest-of-me", "kept.sock")).Close()
 	served := bind(filepath.Join(runtime, "served.sock"))
 	defer served.Close()
+	taken, err := net.ListenPacket("unixgram", filepath.Join(runtime, "taken.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	shm := filepath.Join(shmDir, "runbook-test-"+filepath.Base(at))
 	if err := os.WriteFile(shm, make([]byte, 4096), 0o600); err != nil {
 		t.Skip("no shared memory here: ", err)
