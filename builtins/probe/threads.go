@@ -135,8 +135,14 @@ func (r *threadReader) readWait(ctx context.Context, dir string, t *Thread) erro
 		return err
 	}
 	// "0" of a sleeping thread: we may not know, or the kernel can't tell, or it
-	// woke up between two reads. Only syscall sees the last.
+	// woke up between two reads. Only syscall sees the last; and where that names
+	// a call, it may have fallen asleep again since, so wchan is asked once more.
 	asleep := t.State == "S" || t.State == "D" || t.State == "I"
+	if asleep && !hides && t.Wchan == "" && t.Syscall != "" && t.Syscall != onProcessor {
+		if b, err := r.h.ReadFile(ctx, dir+"wchan", nil); err == nil {
+			t.Wchan = CleanWchan(b)
+		}
+	}
 	t.WchanHidden = hides || asleep && t.Wchan == "" && t.Syscall != onProcessor
 	r.hidden = r.hidden || t.WchanHidden
 

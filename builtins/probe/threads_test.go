@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -79,6 +80,41 @@ func TestAHiddenWchanIsNotNone(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// wokenBetween is a machine on which a thread runs just when its wchan is asked
+// for the first time.
+type wokenBetween struct {
+	*tiny
+	asked int
+}
+
+func (w *wokenBetween) ReadFile(ctx context.Context, path string, buf []byte) ([]byte, error) {
+	if strings.HasSuffix(path, "/wchan") {
+		if w.asked++; w.asked == 1 {
+			return []byte("0"), nil
+		}
+	}
+	return w.tiny.ReadFile(ctx, path, buf)
+}
+
+func TestAThreadThatFellAsleepAgainHidesNothing(t *testing.T) {
+	h := &wokenBetween{tiny: newTiny()}
+	h.add("7 1 S bash")
+	h.files["7/task/7/wchan"], h.files["7/task/7/syscall"] = "do_wait", "61 0xffffffff 0x7f00 0x0 0x0 0x0 0x0 0x1 0x2\n"
+	var seen Ledger
+	got, err := Threads(WithLedger(t.Context(), &seen), h, 7, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].WchanHidden || got[0].Wchan != "do_wait" {
+		t.Errorf("wchan %q, hidden %v; want do_wait, shown", got[0].Wchan, got[0].WchanHidden)
+	}
+	for _, row := range seen.Rows() {
+		if row.Status != "read" {
+			t.Errorf("coverage of %s: %s", row.Probe, row.Status)
+		}
 	}
 }
 
