@@ -98,6 +98,7 @@ func (s *stepRun) perform(fn func(*starlark.Thread) (starlark.Value, error)) (va
 	}
 	done := make(chan returned, 1)
 	go func() {
+		growStack(1)
 		r := returned{err: errors.New("it ended its goroutine")}
 		defer func() {
 			if p := recover(); p != nil {
