@@ -63,7 +63,7 @@ func (s *pytestStory) judge(e ending) verdict {
 		v.outcome, v.reason = s.hang("pytest-timeout ended it")
 	case len(s.crashed) > 0:
 		v.outcome, v.reason = "crash", fmt.Sprintf("a worker died in %s", strings.Join(s.crashed, ", "))
-	case !s.finished && e.code != 4 && len(s.procs) > 0 && (len(running) > 0 || e.code == 0 && order[phase] > 0 && phase != "exit"):
+	case !s.finished && len(s.procs) > 0 && (len(running) > 0 || e.code == 0 && order[phase] > 0 && phase != "exit"):
 		// os._exit within a test. Its code says nothing of the tests. --help comes
 		// to "exit" without a session, regularly.
 		v.outcome, v.reason = "crash", fmt.Sprintf("it exited with code %d in the midst of its work, as os._exit does", e.code)

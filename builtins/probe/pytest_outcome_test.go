@@ -92,6 +92,7 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		{"crash at the end", began + passedA + finish(0), died("SIGABRT"), verdict{"crash", "exit", "ended by SIGABRT"}},
 		{"os._exit(0) in a test", began + startsA, exit(0), verdict{"crash", "call", "it exited with code 0 in the midst of its work, as os._exit does"}},
 		{"os._exit(124) in a test", began + startsA, exit(124), verdict{"crash", "call", "it exited with code 124 in the midst of its work, as os._exit does"}},
+		{"os._exit(4) in a test", began + startsA, exit(4), verdict{"crash", "call", "it exited with code 4 in the midst of its work, as os._exit does"}},
 		{"os._exit(137) in a test", began + startsA, exit(137), verdict{"crash", "call", "it exited with code 137 in the midst of its work, as os._exit does"}},
 		{"a limit of CPU time", began + startsA, died("SIGXCPU"), verdict{"crash", "call", "ended by SIGXCPU"}},
 		{"os._exit(1) between tests", began + passedA, exit(1), verdict{"error", "", ""}},
