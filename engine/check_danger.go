@@ -83,7 +83,7 @@ func (k *checking) signatureOfCall(e *syntax.CallExpr) *signature {
 	if row := k.rows[b]; row != nil {
 		return signatureOfRow(row)
 	}
-	return wordSignatures[b.Name()].takes
+	return wordSignatures()[b.Name()].takes
 }
 
 // argumentsOf are the arguments of a call by the name of their parameter.

@@ -33,7 +33,7 @@ func (k *checking) verdict(e *syntax.CallExpr) {
 	if !ok || !slices.Contains(verdictWords, b.Name()) {
 		return
 	}
-	for name, value := range k.argumentsOf(e, wordSignatures[b.Name()].takes) {
+	for name, value := range k.argumentsOf(e, wordSignatures()[b.Name()].takes) {
 		takes, known := verdictTakes[name]
 		if !known {
 			continue

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"io"
 	"io/fs"
 	"strings"
@@ -13,10 +14,10 @@ import (
 
 // To parse and to resolve the hundred kilobytes of a large recipe takes longer
 // than to look at the tree that it asks about. So the files that ship with the
-// tool come with their programs, as Starlark writes them: the digest of the text
-// that each was made of, then the program. One that is missing, or of another
-// text or another version of Starlark, is made anew from the text, silently: it
-// is only slower.
+// tool come with their programs: the digest of the text that each was made of,
+// what that begins with, which no program tells, and the program as Starlark writes
+// it. One that is missing, or of another text or another version of Starlark, is
+// made anew from the text, silently: it is only slower.
 
 // compiledName is where the program of a file lies in Library.Compiled.
 func compiledName(file string) string { return strings.TrimSuffix(file, ".star") + ".starc" }
@@ -39,8 +40,10 @@ func CompileShipped(lib *Library) (map[string][]byte, error) {
 			if p.err != nil {
 				return p.err
 			}
-			digest := sha256.Sum256([]byte(p.source))
+			digest := digestOf(p.source)
 			b := bytes.NewBuffer(digest[:])
+			b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(p.doc))))
+			b.WriteString(p.doc)
 			if err := p.program.Write(b); err != nil {
 				return err
 			}
@@ -54,47 +57,35 @@ func CompileShipped(lib *Library) (map[string][]byte, error) {
 	return out, nil
 }
 
-// compiled is the program of a file that ships with the tool; nil = it has to
-// be made from the source.
-func (l *loader) compiled(key moduleKey, source string) (program *starlark.Program) {
+// compiled is the program of a file that ships with the tool, and the string that
+// the file begins with; nil = it has to be made from the source.
+func (l *loader) compiled(key moduleKey, source string) (program *starlark.Program, doc string) {
 	if l.lib.Compiled == nil || !key.root.Embedded || l.lib.Cover != nil || l.lib.Explain != nil {
-		return nil
+		return nil, ""
 	}
-	data, err := fs.ReadFile(l.lib.Compiled, compiledName(key.path))
-	if err != nil || len(data) < sha256.Size {
-		return nil
+	f, err := l.lib.Compiled.Open(compiledName(key.path))
+	if err != nil {
+		return nil, ""
 	}
-	if sha256.Sum256([]byte(source)) != [sha256.Size]byte(data[:sha256.Size]) {
-		return nil
+	defer f.Close()
+	var head [sha256.Size + 4]byte
+	if _, err := io.ReadFull(f, head[:]); err != nil || digestOf(source) != [sha256.Size]byte(head[:]) {
+		return nil, ""
+	}
+	text := make([]byte, min(binary.LittleEndian.Uint32(head[sha256.Size:]), maxSource))
+	if _, err := io.ReadFull(f, text); err != nil {
+		return nil, ""
 	}
 	defer func() {
 		if recover() != nil { // a decoder that trusts what it reads
-			program = nil
+			program, doc = nil, ""
 		}
 	}()
-	program, err = starlark.CompiledProgram(bytes.NewReader(data[sha256.Size:]))
+	program, err = starlark.CompiledProgram(f)
 	if err != nil {
-		return nil
+		return nil, ""
 	}
-	return program
-}
-
-// docOfSource is the string that a file begins with, or "": the only thing that
-// a program does not tell.
-func docOfSource(source string) string {
-	lines := strings.SplitAfter(source, "\n")
-	f, err := dialect.ParseCompoundStmt("", func() ([]byte, error) {
-		if len(lines) == 0 {
-			return nil, io.EOF
-		}
-		line := lines[0]
-		lines = lines[1:]
-		return []byte(line), nil
-	})
-	if err != nil {
-		return ""
-	}
-	return fileDoc(f)
+	return program, string(text)
 }
 
 // loadsOf are the names that a file loads, in its order.
@@ -113,4 +104,18 @@ func loadsOf(p parsed) []string {
 		}
 	}
 	return names
+}
+
+// digestOf is the SHA-256 of a text, of which it makes no copy.
+func digestOf(source string) (sum [sha256.Size]byte) {
+	piece := pieces.Get().(*[4096]byte)
+	defer pieces.Put(piece)
+	h := sha256.New()
+	for source != "" {
+		n := copy(piece[:], source)
+		h.Write(piece[:n])
+		source = source[n:]
+	}
+	h.Sum(sum[:0])
+	return sum
 }

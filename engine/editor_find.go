@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
@@ -201,16 +202,16 @@ func (c *Checker) rowOf(name string, v starlark.Value) *Builtin {
 		}
 		name = b.Name()
 	}
-	return wordRows[name]
+	return wordRows()[name]
 }
 
-var wordRows = func() map[string]*Builtin {
+var wordRows = sync.OnceValue(func() map[string]*Builtin {
 	rows := map[string]*Builtin{}
 	for _, w := range Words() {
 		rows[w.Name] = &w
 	}
 	return rows
-}()
+})
 
 // shapeText says a shape as the reference words types; "" when it is not known.
 func shapeText(s shape) string {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -106,7 +105,7 @@ func (l *loader) recipe(ctx context.Context, place Place) (*Recipe, error) {
 		return nil, fmt.Errorf("%s: %w", m.shown, ErrNoRecipe)
 	}
 	d := m.declared
-	sum := sha256.Sum256([]byte(m.source))
+	sum := digestOf(m.source)
 	r := &Recipe{
 		Name: place.Name, Title: heading(m.doc), Doc: m.doc,
 		Summary: d.summary, Tags: d.tags, Params: d.params, Steps: d.steps,

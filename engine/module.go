@@ -1,13 +1,13 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 )
 
 // find is where the file lies that load(name) in another means: "lib/x.star" in
@@ -140,14 +140,18 @@ func readSource(fsys fs.FS, name string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	var data bytes.Buffer
-	data.Grow(int(min(info.Size(), maxSource)) + bytes.MinRead)
-	_, err = data.ReadFrom(io.LimitReader(f, maxSource+1))
-	if err != nil {
+	var text strings.Builder
+	text.Grow(int(min(info.Size(), maxSource)))
+	piece := pieces.Get().(*[4096]byte)
+	defer pieces.Put(piece)
+	if _, err := io.CopyBuffer(&text, io.LimitReader(f, maxSource+1), piece[:]); err != nil {
 		return "", err
 	}
-	if data.Len() > maxSource {
+	if text.Len() > maxSource {
 		return "", errTooLarge
 	}
-	return data.String(), nil
+	return text.String(), nil
 }
+
+// pieces are what files are read through, so that a text lies in memory once.
+var pieces = sync.Pool{New: func() any { return new([4096]byte) }}

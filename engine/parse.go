@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"runtime"
 	"sync"
 
 	"go.starlark.net/starlark"
@@ -21,8 +22,10 @@ type parsed struct {
 // on the side: to read the libraries one after the other, each when the one
 // before is done, was a fifth of the time of a run.
 type parser struct {
-	mu    sync.Mutex
-	files map[moduleKey]func() parsed
+	mu      sync.Mutex
+	files   map[moduleKey]func() parsed
+	queue   []func() parsed // to be read on the side
+	readers int             // goroutines that do it
 }
 
 func newParser() *parser { return &NewParsed().parser }
@@ -65,8 +68,7 @@ func (l *loader) parseFile(key moduleKey) (p parsed) {
 		p.unread = true
 		return p
 	}
-	if p.program = l.compiled(key, p.source); p.program != nil {
-		p.doc = docOfSource(p.source)
+	if p.program, p.doc = l.compiled(key, p.source); p.program != nil {
 		l.loadsAhead(key, p)
 		return p
 	}
@@ -97,9 +99,32 @@ func (l *loader) loadsAhead(key moduleKey, p parsed) {
 
 // ahead parses a file that will be asked for. Whoever asks gets its panic, too.
 func (l *loader) ahead(key moduleKey) {
-	f := l.parsing(key)
-	go func() {
-		defer func() { _ = recover() }()
-		f()
-	}()
+	f, p := l.parsing(key), l.parser
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = append(p.queue, f)
+	if p.readers < runtime.GOMAXPROCS(0) {
+		p.readers++
+		go p.read()
+	}
+}
+
+// read parses what is queued. A goroutine for each file would have to grow a stack
+// for each.
+func (p *parser) read() {
+	for {
+		p.mu.Lock()
+		if len(p.queue) == 0 {
+			p.readers--
+			p.mu.Unlock()
+			return
+		}
+		f := p.queue[0]
+		p.queue = p.queue[1:]
+		p.mu.Unlock()
+		func() {
+			defer func() { _ = recover() }()
+			f()
+		}()
+	}
 }

@@ -302,7 +302,7 @@ func (c *Checker) shapeOfValue(v starlark.Value) shape {
 			}
 			return shape{f}
 		}
-		if w, ok := wordSignatures[v.Name()]; ok {
+		if w, ok := wordSignatures()[v.Name()]; ok {
 			return shape{{kind: "function", of: w.returns, takes: w.takes}}
 		}
 	case *starlarkstruct.Module:

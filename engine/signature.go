@@ -2,6 +2,7 @@ package engine
 
 import (
 	"strings"
+	"sync"
 
 	"go.starlark.net/syntax"
 )
@@ -77,7 +78,7 @@ type word struct {
 // wordSignatures are the words of the language that are called by their bare
 // name; a test holds them to what the words themselves take. What is put in is
 // left to the words: the types of their rows are for people.
-var wordSignatures = func() map[string]word {
+var wordSignatures = sync.OnceValue(func() map[string]word {
 	all := map[string]word{}
 	for _, row := range Words() {
 		if row.Name == "struct" || strings.Contains(row.Name, ".") {
@@ -95,4 +96,4 @@ var wordSignatures = func() map[string]word {
 		all[row.Name] = w
 	}
 	return all
-}()
+})

@@ -17,7 +17,7 @@ func TestWordSignatures(t *testing.T) {
 	loader := &starlark.Thread{}
 	setLoading(loader, &module{})
 	words := words(nil)
-	for name, w := range wordSignatures {
+	for name, w := range wordSignatures() {
 		b := words[name].(*starlark.Builtin)
 		call := func(args int, kwargs ...string) string {
 			var list []starlark.Tuple

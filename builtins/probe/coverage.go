@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -21,7 +22,7 @@ type Coverage struct {
 type Ledger struct {
 	mu   sync.Mutex
 	rows []Coverage
-	seen map[Coverage]bool
+	seen map[Coverage]bool // of many rows, else nil
 }
 
 // Rows returns what was collected, in order, equal rows once.
@@ -34,13 +35,19 @@ func (l *Ledger) Rows() []Coverage {
 func (l *Ledger) add(c Coverage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.seen[c] {
+	const few = 16 // of which each is compared faster than a map is made
+	if l.seen == nil && len(l.rows) >= few {
+		l.seen = make(map[Coverage]bool, 4*few)
+		for _, row := range l.rows {
+			l.seen[row] = true
+		}
+	}
+	if l.seen == nil && slices.Contains(l.rows, c) || l.seen[c] {
 		return
 	}
-	if l.seen == nil {
-		l.seen = map[Coverage]bool{}
+	if l.seen != nil {
+		l.seen[c] = true
 	}
-	l.seen[c] = true
 	l.rows = append(l.rows, c)
 }
 

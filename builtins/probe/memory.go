@@ -48,9 +48,17 @@ type Image interface {
 
 // Program is an executable, and where a process has it.
 type Program struct {
-	Key     string // the same for the same file: device, inode, size and time
+	Key     FileKey
 	Headers uint64 // address of its program headers: AT_PHDR of proc_pid_auxv(5)
 	Count   int    // of them: AT_PHNUM
+}
+
+// FileKey is the same for the same content of a file: its device, inode, size in
+// bytes, and time of change in nanoseconds since 1970.
+type FileKey struct {
+	Major, Minor uint32
+	Inode, Size  uint64
+	Modified     int64
 }
 
 // MemoryOf is the memory half of a host; nil when it has none.

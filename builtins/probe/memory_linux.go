@@ -87,7 +87,7 @@ func (m liveMemory) Program(pid int) (Program, error) {
 	if err != nil {
 		return Program{}, fmt.Errorf("read auxv of %d: %w", pid, gone(unwrapPath(err)))
 	}
-	out := Program{Key: fmt.Sprint(st.Dev_major, st.Dev_minor, st.Ino, st.Size, st.Mtime)}
+	out := Program{Key: FileKey{st.Dev_major, st.Dev_minor, st.Ino, st.Size, st.Mtime.Sec*1e9 + int64(st.Mtime.Nsec)}}
 	for ; len(b) >= 16; b = b[16:] { // Elf64_auxv_t: type 8, value 8
 		value := binary.NativeEndian.Uint64(b[8:])
 		switch binary.NativeEndian.Uint64(b) {

@@ -42,7 +42,13 @@ func ParseStat(b []byte) (Stat, error) {
 	}
 	s.Comm = string(b[open+1 : end])
 
-	f := bytes.Fields(b[end+1:]) // f[0] is field 3, state
+	f := make([][]byte, 0, 50) // f[0] is field 3, state; field 52 is the last
+	for word := range bytes.FieldsSeq(b[end+1:]) {
+		if len(f) == cap(f) {
+			break
+		}
+		f = append(f, word)
+	}
 	if len(f) < 20 {
 		return Stat{}, fmt.Errorf("stat: %d fields after the name, want 20 or more", len(f))
 	}

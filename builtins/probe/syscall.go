@@ -59,22 +59,19 @@ func SyscallName(arch string, nr int) string {
 	return "syscall_" + strconv.Itoa(nr)
 }
 
-// takesFD holds the calls whose first argument is the descriptor on which they
-// can wait.
-var takesFD = set(`
-	read pread64 readv preadv preadv2 recvfrom recvmsg recvmmsg accept accept4
-	write pwrite64 writev pwritev pwritev2 sendto sendmsg sendmmsg connect
-	sendfile splice tee vmsplice copy_file_range ioctl fcntl flock lseek close
-	fsync fdatasync sync_file_range syncfs ftruncate fallocate fadvise64 readahead fstat
-	getdents getdents64 shutdown getsockopt setsockopt getsockname getpeername
-	epoll_wait epoll_wait_old epoll_pwait epoll_pwait2 epoll_ctl io_uring_enter
-	timerfd_settime timerfd_gettime mq_timedsend mq_timedreceive pidfd_send_signal pidfd_getfd
-`)
-
-func set(words string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(words) {
-		m[w] = true
+// takesFD reports whether the first argument of a call is the descriptor on which
+// it can wait.
+func takesFD(name string) bool {
+	switch name {
+	case "read", "pread64", "readv", "preadv", "preadv2", "recvfrom", "recvmsg", "recvmmsg", "accept",
+		"accept4", "write", "pwrite64", "writev", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg",
+		"connect", "sendfile", "splice", "tee", "vmsplice", "copy_file_range", "ioctl", "fcntl", "flock",
+		"lseek", "close", "fsync", "fdatasync", "sync_file_range", "syncfs", "ftruncate", "fallocate",
+		"fadvise64", "readahead", "fstat", "getdents", "getdents64", "shutdown", "getsockopt",
+		"setsockopt", "getsockname", "getpeername", "epoll_wait", "epoll_wait_old", "epoll_pwait",
+		"epoll_pwait2", "epoll_ctl", "io_uring_enter", "timerfd_settime", "timerfd_gettime",
+		"mq_timedsend", "mq_timedreceive", "pidfd_send_signal", "pidfd_getfd":
+		return true
 	}
-	return m
+	return false
 }

@@ -192,7 +192,7 @@ func (r *threadReader) readSyscall(ctx context.Context, dir string, t *Thread) e
 		t.Syscall = outsideAny
 	default:
 		t.Syscall, t.SyscallNr, t.Args = SyscallName(r.clock.Arch, nr), nr, args
-		if takesFD[t.Syscall] {
+		if takesFD(t.Syscall) {
 			t.FD = int(int32(args[0]))
 		}
 	}

@@ -61,7 +61,7 @@ func WaitFamily(w Wait) string {
 	}
 	byName := wchanFamily(w.Wchan)
 	switch {
-	case precise[byName]:
+	case precise(byName):
 		return byName
 	case byName == "unix_connect" && (strings.HasPrefix(w.Syscall, "send") || strings.HasPrefix(w.Syscall, "write")):
 		return "unix_send" // a datagram to a peer whose queue is full
@@ -88,8 +88,14 @@ func WaitFamily(w Wait) string {
 	return "other"
 }
 
-// precise families need no system call to be sure of.
-var precise = set("epoll frozen stopped traced vfork fifo_open disk")
+// precise reports whether a family needs no system call to be sure of.
+func precise(family string) bool {
+	switch family {
+	case "epoll", "frozen", "stopped", "traced", "vfork", "fifo_open", "disk":
+		return true
+	}
+	return false
+}
 
 // wokenFamily guesses nothing: wait_woken is a wait in TCP or on a terminal,
 // and only a process that holds but one of the two tells which.
@@ -110,7 +116,7 @@ func wchanFamily(name string) string {
 	if name == "" {
 		return ""
 	}
-	if f := wchanFamilies[name]; f != "" {
+	if f := sleepsIn(name); f != "" {
 		return f
 	}
 	for _, prefix := range []string{"__x64_sys_", "__arm64_sys_", "__ia32_sys_", "__se_sys_", "__do_sys_", "ksys_", "SyS_", "sys_"} {
@@ -126,77 +132,15 @@ func wchanFamily(name string) string {
 	return ""
 }
 
-// wchanFamilies holds the functions of Linux 3.x to 6.x in which threads sleep.
-// fs/eventpoll.c, fs/select.c, kernel/futex, kernel/time/hrtimer.c, fs/pipe.c,
-// net/core/stream.c, net/unix/af_unix.c, kernel/exit.c, fs/locks.c …
-var wchanFamilies = families(map[string]string{
-	"epoll":        "do_epoll_wait ep_poll do_epoll_pwait ep_send_events",
-	"poll":         "poll_schedule_timeout do_poll do_select do_sys_poll core_sys_select do_pselect",
-	"futex":        "futex_do_wait futex_wait_queue futex_wait_queue_me futex_wait __futex_wait futex_wait_multiple futex_wait_requeue_pi futex_lock_pi rt_mutex_slowlock rt_mutex_wait_proxy_lock rt_mutex_schedule",
-	"sleep":        "hrtimer_nanosleep do_nanosleep common_nsleep common_nsleep_timens",
-	"pipe_read":    "anon_pipe_read pipe_read fifo_pipe_read pipe_wait_readable",
-	"pipe_write":   "anon_pipe_write pipe_write fifo_pipe_write pipe_wait_writable",
-	"fifo_open":    "wait_for_partner fifo_open",
-	"socket":       "sk_wait_data sk_stream_wait_memory sk_stream_wait_connect sk_stream_wait_close inet_wait_for_connect inet_stream_connect __inet_stream_connect tcp_recvmsg tcp_recvmsg_locked tcp_sendmsg tcp_sendmsg_locked tcp_data_wait __lock_sock lock_sock_nested",
-	"unix_recv":    "unix_stream_read_generic unix_stream_data_wait unix_stream_recvmsg unix_dgram_recvmsg",
-	"unix_send":    "sock_alloc_send_pskb sock_alloc_send_skb sock_wait_for_wmem unix_stream_sendmsg",
-	"unix_connect": "unix_wait_for_peer unix_stream_connect",
-	"accept":       "inet_csk_accept inet_csk_wait_for_connect unix_accept",
-	"wait":         "do_wait do_wait_pid wait_consider_task kernel_wait4 kernel_waitid",
-	"flock":        "locks_lock_inode_wait flock_lock_inode_wait flock_lock_file_wait",
-	"fcntl_lock":   "fcntl_setlk fcntl_setlk64 do_lock_file_wait posix_lock_inode_wait posix_lock_file_wait",
-	"pause":        "sigsuspend",
-	"sigwait":      "do_sigtimedwait signalfd_dequeue signalfd_read signalfd_read_iter",
-	"eventfd":      "eventfd_read eventfd_write eventfd_ctx_read do_wait_intr_irq",
-	"vfork":        "kernel_clone _do_fork do_fork wait_for_vfork_done",
-	"stopped":      "do_signal_stop do_jobctl_trap",
-	"traced":       "ptrace_stop ptrace_do_notify ptrace_notify",
-	"frozen":       "do_freezer_trap __refrigerator get_signal", // 6.18 inlines the trap into get_signal, which sleeps nowhere else
-	"tty":          "n_tty_read n_tty_write tty_read tty_write tty_wait_until_sent tty_write_lock tty_ldisc_ref_wait",
-	"disk": "io_schedule folio_wait_bit folio_wait_bit_common wait_on_page_bit wait_on_page_bit_common wait_on_page_bit_killable folio_wait_writeback " +
-		"__lock_page __folio_lock bit_wait_io wait_on_buffer __wait_on_buffer submit_bio_wait balance_dirty_pages balance_dirty_pages_ratelimited_flags " +
-		"rq_qos_wait blk_mq_get_tag blk_io_schedule request_wait_answer rpc_wait_bit_killable wait_for_response wait_transaction_locked",
-})
-
 // diskPrefixes begin the functions of filesystems, where a thread sleeps only
 // for the disk or the server behind it.
 var diskPrefixes = []string{"ext4_", "jbd2_", "xfs_", "btrfs_", "nfs_", "nfs4_", "cifs_", "smb2_", "fuse_", "ceph_", "f2fs_", "dm_", "md_", "blk_", "p9_client_", "zio_"}
-
-func families(table map[string]string) map[string]string {
-	m := map[string]string{}
-	for family, names := range table {
-		for _, n := range strings.Fields(names) {
-			m[n] = family
-		}
-	}
-	return m
-}
-
-// callFamilies holds the calls that wait for one thing only.
-var callFamilies = families(map[string]string{
-	"epoll":   "epoll_wait epoll_wait_old epoll_pwait epoll_pwait2",
-	"poll":    "poll ppoll select pselect6",
-	"futex":   "futex futex_wait futex_waitv futex_requeue",
-	"sleep":   "nanosleep clock_nanosleep",
-	"accept":  "accept accept4",
-	"wait":    "wait4 waitid waitpid",
-	"flock":   "flock",
-	"pause":   "pause rt_sigsuspend sigsuspend",
-	"sigwait": "rt_sigtimedwait",
-	"vfork":   "vfork clone clone3 fork",
-})
-
-var (
-	readCalls  = set("read readv pread64 preadv preadv2 recvfrom recvmsg recvmmsg")
-	writeCalls = set("write writev pwrite64 pwritev pwritev2 sendto sendmsg sendmmsg sendfile splice vmsplice tee")
-	diskCalls  = set("fsync fdatasync sync syncfs sync_file_range msync fallocate ftruncate getdents getdents64 unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir stat newfstatat statx openat openat2 open")
-)
 
 // syscallFamily names the family of a call, with the help of what its
 // descriptor is; "" when it doesn't say.
 func syscallFamily(w Wait) string {
 	name := w.Syscall
-	f := callFamilies[name]
+	f := waitsIn(name)
 	switch {
 	case f == "poll" && w.NoFDs:
 		return "sleep"
@@ -215,9 +159,9 @@ func syscallFamily(w Wait) string {
 		return "other"
 	case strings.HasPrefix(name, "recv") || strings.HasPrefix(name, "send") && name != "sendfile":
 		return "socket"
-	case readCalls[name] || writeCalls[name]:
-		return transferFamily(w.Target, readCalls[name], w.State)
-	case diskCalls[name] && w.State == "D":
+	case reads(name) || writes(name):
+		return transferFamily(w.Target, reads(name), w.State)
+	case goesToDisk(name) && w.State == "D":
 		return "disk"
 	}
 	return "other"

@@ -1,6 +1,9 @@
 package probe
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // The table of waits: what kernels from 4.x to 6.x print for the same thing.
 func TestWaitFamily(t *testing.T) {
@@ -110,3 +113,11 @@ var knownFamilies = func() map[string]bool {
 	m[""] = true
 	return m
 }()
+
+func set(words string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		m[w] = true
+	}
+	return m
+}

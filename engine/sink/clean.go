@@ -17,11 +17,47 @@ var prose = map[string]bool{
 	"Means": true, "Do": true, "Because": true,
 }
 
-// clean returns a deep copy of e in which every string is safe to draw. Doing
-// it for the whole event, by reflection, means that a field which is added
-// later cannot be forgotten.
+// clean returns e with every string safe to draw: itself if all are, as those of
+// most events, else a deep copy. Doing it for the whole event, by reflection, means
+// that a field which is added later cannot be forgotten.
 func clean(e event.Event, ascii bool) event.Event {
+	if isClean(reflect.ValueOf(e), false) {
+		return e
+	}
 	return cleanValue(reflect.ValueOf(e), false, ascii).Interface().(event.Event)
+}
+
+// isClean reports whether cleanValue would change nothing.
+func isClean(v reflect.Value, lines bool) bool {
+	switch v.Kind() {
+	case reflect.String:
+		s := v.String()
+		return harmless(s) && (lines || len(s) <= maxText && !strings.Contains(s, "\n"))
+	case reflect.Struct:
+		if v.Type() == timeType {
+			return true
+		}
+		for i := range v.NumField() {
+			if !isClean(v.Field(i), prose[v.Type().Field(i).Name]) {
+				return false
+			}
+		}
+	case reflect.Pointer, reflect.Interface:
+		return v.IsNil() || isClean(v.Elem(), lines)
+	case reflect.Slice:
+		for i := range v.Len() {
+			if !isClean(v.Index(i), lines) {
+				return false
+			}
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			if !isClean(it.Key(), false) || !isClean(it.Value(), lines) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 var timeType = reflect.TypeFor[time.Time]()

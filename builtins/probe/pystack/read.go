@@ -62,10 +62,10 @@ func inTime[T any](ctx context.Context, l *look, most time.Duration, do func(con
 		err error
 	}
 	done := make(chan answer, 1)
-	go func() {
+	onTheSide(func() {
 		it, err := do(ctx)
 		done <- answer{it, err}
-	}()
+	})
 	select {
 	case a := <-done:
 		if a.err != nil {
@@ -82,6 +82,32 @@ func inTime[T any](ctx context.Context, l *look, most time.Duration, do func(con
 		return none, fmt.Errorf("read Python's memory of %d: %w", l.pid, context.Cause(ctx))
 	}
 }
+
+// onTheSide calls do in another goroutine: one that has done so before if there is
+// any, whose stack need not grow again.
+func onTheSide(do func()) {
+	select {
+	case next := <-idle:
+		next <- do
+		return
+	default:
+	}
+	next := make(chan func())
+	go func() {
+		for {
+			do()
+			select {
+			case idle <- next:
+				do = <-next
+			default:
+				return
+			}
+		}
+	}()
+}
+
+// idle holds where goroutines wait that have nothing to do.
+var idle = make(chan chan func(), 8)
 
 // leftBehind holds the pids of which a reading was given up and has not come
 // back: each further one would cost a thread.
