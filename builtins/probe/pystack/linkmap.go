@@ -8,7 +8,16 @@ import (
 // library is an ELF image that the dynamic linker has loaded.
 type library struct {
 	base uint64 // add it to an address of the file
-	name string // as the linker found it; "" the executable, and where there is none
+	name uint64 // where its name is, see nameOf; 0 the executable
+}
+
+// nameOf is the name of a library as the linker found it; "" the executable, and
+// where there is none. To read all names touches twice the pages.
+func (m *memory) nameOf(x library) string {
+	if x.name == 0 {
+		return ""
+	}
+	return m.text(x.name)
 }
 
 // libraries lists what the dynamic linker has loaded into a process, the
@@ -23,7 +32,7 @@ func (m *memory) libraries(headers uint64, count int) iter.Seq[library] {
 		for n := 0; x != 0 && n < most; n++ { // l_addr, l_name, l_ld, l_next
 			one := library{base: m.u64(x)}
 			if n > 0 {
-				one.name = m.text(m.u64(x + 8))
+				one.name = m.u64(x + 8)
 			}
 			if !yield(one) {
 				return

@@ -32,7 +32,7 @@ func (l *look) knownProgram() (at place, hash *hashing, ok bool) {
 	defer m.release()
 	_ = guard(func() {
 		for y := range m.libraries(run.Headers, run.Count) {
-			if y.name == known.library {
+			if (known.library == "") == (y.name == 0) && m.nameOf(y) == known.library {
 				at.Runtime, at.Secret, ok = at.Runtime+y.base, at.Secret+y.base, true
 				return
 			}
@@ -56,6 +56,6 @@ func (l *look) rememberProgram(p *python) {
 		}
 		at := p.at
 		at.Runtime, at.Secret = at.Runtime-in.base, at.Secret-in.base
-		programs.Store(run.Key, program{at, in.name, p.hash.rounds})
+		programs.Store(run.Key, program{at, p.nameOf(in), p.hash.rounds})
 	})
 }
