@@ -52,7 +52,7 @@ var attemptKind = &kind[*attemptFact]{
 		{name: "duration", typ: "duration", doc: "to its end, or to the deadline", get: func(a *attemptFact) starlark.Value { return span(a.Duration) }},
 		{name: "phase", typ: "string", doc: "where it was when it did not end regularly: start, collect, setup, call, teardown, run (between tests), finish, exit; empty: it did, or nothing was heard of it",
 			get: func(a *attemptFact) starlark.Value { return text(a.Phase) }},
-		{name: "running", typ: "list of string", doc: "tests that ran when it ended, the longest first", get: func(a *attemptFact) starlark.Value { return listOf(a.Running, text) }},
+		{name: "running", typ: "list of string", doc: "tests that ran when it ended, the longest first; of one that was interrupted, the test in which", get: func(a *attemptFact) starlark.Value { return listOf(a.Running, text) }},
 		{name: "tests", typ: "list of test", doc: "that ended, in that order, and files that could not be collected", aside: true,
 			get: func(a *attemptFact) starlark.Value { return a.tests }},
 		{name: "passed", typ: "int", doc: "tests; also those that were expected to fail and passed", get: func(a *attemptFact) starlark.Value { return a.count("passed", "xpassed") }},
@@ -100,7 +100,7 @@ var testKind = &kind[probe.PytestTest]{
 	doc:  "One test that ended, or a file that could not be collected.",
 	text: func(t probe.PytestTest) string { return t.ID + " " + t.Outcome },
 	fields: []field[probe.PytestTest]{
-		{name: "id", typ: "string", doc: "pytest's node id", get: func(t probe.PytestTest) starlark.Value { return text(t.ID) }},
+		{name: "id", typ: "string", doc: "pytest's node id, as it can be typed where pytest ran", get: func(t probe.PytestTest) starlark.Value { return text(t.ID) }},
 		{name: "outcome", typ: "string", doc: "passed, failed, error, skipped, xfailed, xpassed", get: func(t probe.PytestTest) starlark.Value { return text(t.Outcome) }},
 		{name: "phase", typ: "string", doc: "in which that was decided: setup, call, teardown, collect; crash: its worker died; empty: it passed",
 			get: func(t probe.PytestTest) starlark.Value { return text(t.Phase) }},

@@ -85,7 +85,7 @@ type PytestResult struct {
 	// nothing was heard of it; start, collect, setup, call, teardown, run
 	// (between tests), finish (the last test was over), exit (atexit, threads).
 	Phase   string
-	Running []string     // tests that ran when it ended, the longest first
+	Running []string     // tests that ran when it ended, the longest first; when it was interrupted, the one in which
 	Tests   []PytestTest // that ended, in that order, and files that could not be collected
 	Leaks   []Leak
 	Output  []byte // the end of stdout and stderr, in the order of writing
@@ -102,7 +102,7 @@ type PytestResult struct {
 
 // PytestTest is one test that ended.
 type PytestTest struct {
-	ID       string
+	ID       string // pytest's node id, as it can be typed where pytest was started
 	Outcome  string // passed failed error skipped xfailed xpassed
 	Phase    string // in which that was decided: setup, call, teardown, collect, crash
 	Duration time.Duration
@@ -379,8 +379,11 @@ func (s *pytestSession) tell(result *PytestResult, ended Result, interrupted boo
 	for _, p := range running {
 		result.Running = append(result.Running, p.test)
 	}
-	if v.outcome == "crash" {
+	switch at := story.interrupt.ID; {
+	case v.outcome == "crash":
 		result.Running = append(result.Running, story.crashed...)
+	case story == &s.story && at != "" && !slices.Contains(result.Running, at):
+		result.Running, result.Phase = append(result.Running, at), story.interrupt.Phase
 	}
 	if story.pytest != "" {
 		result.Version = "pytest " + story.pytest + ", python " + story.version

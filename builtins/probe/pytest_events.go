@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,6 +35,8 @@ type pytestEvent struct {
 	Python  string `json:"python"`
 	Version string `json:"version"`
 	Pytest  string `json:"pytest"`
+	Root    string `json:"root"` // that ids are relative to
+	Cwd     string `json:"cwd"`  // where pytest was started
 }
 
 // pytestStory is what the events told so far. The zero value is a pytest of
@@ -44,7 +48,8 @@ type pytestStory struct {
 
 	pid, ppid               int
 	python, version, pytest string
-	interrupt               pytestEvent // how Ctrl-C, or pytest.exit, found it
+	root, cwd               string      // as in the event
+	interrupt               pytestEvent // how Ctrl-C, or pytest.exit, found it: in which test and phase, too
 	internal                string      // error within pytest
 	crashed                 []string    // tests in which a worker died
 	modules                 [][3]string // imported by pytest or a worker, as in the event; the later of equal names counts
@@ -88,12 +93,15 @@ func (s *pytestStory) feed(data []byte, now time.Time) {
 
 func (s *pytestStory) add(e pytestEvent, now time.Time) {
 	p := s.proc(e.Worker, now)
+	e.ID = s.typed(e.ID)
 	switch e.Event {
 	case "boot":
 		p.phase, p.pid = "start", e.PID
 		if e.Worker == "" {
 			s.pid, s.ppid, s.python, s.version, s.pytest = e.PID, e.PPID, Clean([]byte(e.Python)), Clean([]byte(e.Version)), Clean([]byte(e.Pytest))
 		}
+	case "root":
+		s.root, s.cwd = e.Root, e.Cwd
 	case "collect":
 		p.phase = "collect"
 	case "collected":
@@ -127,7 +135,9 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 	case "reach":
 		s.reached = append(s.reached, PytestReach{How: e.How, Path: e.To})
 	case "interrupt":
-		s.interrupt = e
+		if s.interrupt.Message == "" { // with workers pytest itself only passes on what one of them met
+			s.interrupt, s.interrupt.Phase = e, p.phase
+		}
 	case "internal":
 		s.internal = e.Message
 	case "finish":
@@ -140,6 +150,26 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 	case "exit":
 		p.gone = true
 	}
+}
+
+// typed is the id of a test as it can be typed where pytest was started. Its own
+// is relative to the directory of its configuration, which may be another.
+func (s *pytestStory) typed(id string) string {
+	if id == "" || s.root == s.cwd {
+		return id
+	}
+	file, test, named := strings.Cut(id, "::")
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(s.root, file)
+	}
+	file, err := filepath.Rel(s.cwd, file)
+	if err != nil {
+		return id
+	}
+	if named {
+		file += "::" + test
+	}
+	return file
 }
 
 // ended keeps a test that ended, and reports whether it is a new one. One that

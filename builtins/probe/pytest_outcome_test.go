@@ -153,6 +153,37 @@ func TestATestThatIsRunAgainIsOne(t *testing.T) {
 	}
 }
 
+// What SIGINT, or pytest.exit, ended is told with the test in which that was;
+// with workers pytest itself says the same once more, and knows no test.
+func TestAnInterruptionNamesItsTest(t *testing.T) {
+	var s pytestStory
+	s.feed([]byte(began+passedA+startsA+`{"e":"interrupt","id":"t.py::a","m":"KeyboardInterrupt","w":""}`+"\n"+
+		`{"e":"interrupt","id":"","m":"xdist.dsession.Interrupted: gw0 received keyboard-interrupt","w":""}`+"\n"+finish(2)), time.Unix(1, 0))
+	if got := s.interrupt; got.ID != "t.py::a" || got.Phase != "call" || !s.interruptedBySignal() {
+		t.Errorf("interrupted as %+v", got)
+	}
+}
+
+// 2026-11-28: a configuration in a directory below, or above, gave ids that
+// nobody could type.
+func TestIDsAreAsTheyAreTyped(t *testing.T) {
+	for _, c := range []struct{ root, cwd, id, want string }{
+		{"", "", "t.py::a", "t.py::a"}, // nothing was heard of it
+		{"/p", "/p", "t.py::a", "t.py::a"},
+		{"/p/pkg one", "/p", "t.py::T::a[x/../y::z]", "pkg one/t.py::T::a[x/../y::z]"},
+		{"/p", "/p/tests", "tests/t.py::a", "t.py::a"},
+		{"/p/x", "/p/y", "t.py", "../x/t.py"},
+		{"/p/x", "/p", "../t.py::a", "t.py::a"},
+		{"/p/x", "/p", "/p/y/t.py::a", "y/t.py::a"},
+		{"/p/x", "/p", "", ""},
+	} {
+		s := pytestStory{root: c.root, cwd: c.cwd}
+		if got := s.typed(c.id); got != c.want {
+			t.Errorf("%q of %q, typed in %q: %q, want %q", c.id, c.root, c.cwd, got, c.want)
+		}
+	}
+}
+
 func TestTheStoryKnowsWhatRuns(t *testing.T) {
 	var s pytestStory
 	at := func(sec int64) time.Time { return time.Unix(sec, 0) }

@@ -58,6 +58,7 @@ var plantedCases = []plantedCase{
 	{name: "os._exit(124)", suite: "test_exit124.py", outcome: "crash", phase: "call", running: "test_exit124.py::test_leaves", tests: "0 0 0 0"},
 	{name: "failed, and conftest.py bent the code", suite: "bent/test_bent.py", outcome: "failed", tests: "0 1 1 0"},
 	{name: "pytest.exit with code 0", suite: "test_cut.py", outcome: "incomplete", tests: "1 0 0 0"},
+	{name: "interrupted by itself, configured below", suite: "below/test_interrupted.py", outcome: "killed", phase: "call", running: "below/test_interrupted.py::test_stops", tests: "1 0 0 0"},
 	{name: "only helped", suite: "test_pass.py", args: []string{"--help"}, outcome: "no-tests", tests: "0 0 0 0"},
 	{name: "rude to its process", suite: "test_rude.py", outcome: "passed", tests: "5 0 0 0"},
 	{name: "without output capture and cache", suite: "test_rude.py", args: []string{"-s", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:faulthandler"}, outcome: "passed", tests: "5 0 0 0"},
