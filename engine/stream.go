@@ -42,7 +42,9 @@ func (s *stream) emit(e event.Event, alive func() bool) {
 		s.findings = append(s.findings, *e.Found)
 		s.counts[e.Found.Verdict]++
 	}
-	s.seq++
+	if e.Kind != event.KindProgressed { // which no record keeps: a gap there means that lines were lost
+		s.seq++
+	}
 	e.Seq = s.seq
 	e.At = s.now().Round(0) // without the monotonic clock, which no record keeps
 	if s.err == nil && s.sink != nil {

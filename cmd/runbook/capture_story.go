@@ -66,7 +66,7 @@ func sourceOf(from string) (source, error) {
 
 // startOf is how a recorded run began.
 func startOf(record string) (event.RunStarted, error) {
-	f, err := os.Open(record)
+	f, err := sink.OpenRecord(record)
 	if err != nil {
 		return event.RunStarted{}, usageBecause(err)
 	}

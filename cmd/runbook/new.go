@@ -55,7 +55,7 @@ func (d *door) newVerb() *cobra.Command {
 			return d.begin(s)
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "begin with what a recorded `run` (an id, \"last\") or a capture saw")
+	cmd.Flags().Var(filled{&from, "a recorded run or a capture"}, "from", "begin with what a recorded `run` (an id, \"last\") or a capture saw")
 	return cmd
 }
 
@@ -175,7 +175,7 @@ func (s *skeleton) beginFrom(from string) ([]worldProcess, error) {
 }
 
 func (s *skeleton) beginFromRun(name string) ([]worldProcess, error) {
-	f, err := os.Open(name)
+	f, err := sink.OpenRecord(name)
 	if err != nil {
 		return nil, usageBecause(fmt.Errorf("new: %w", err))
 	}

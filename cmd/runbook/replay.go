@@ -38,7 +38,7 @@ runbook history), "last", the directory of a record or its events.jsonl.`,
 			if err != nil {
 				return err
 			}
-			f, err := os.Open(name)
+			f, err := sink.OpenRecord(name)
 			if err != nil {
 				return usageBecause(fmt.Errorf("replay: %w", err))
 			}
@@ -52,7 +52,7 @@ runbook history), "last", the directory of a record or its events.jsonl.`,
 			}
 			cutOff, err := sink.Replay(f, s)
 			if err != nil {
-				return fmt.Errorf("replay %s: %w", name, err)
+				return fmt.Errorf("replay %s: %w", args[0], err)
 			}
 			d.remindToRecover(cmd.Context())
 			if cutOff {

@@ -9,7 +9,7 @@ import "time"
 // Event is one line of a run. Exactly one of the pointers is set, and Kind
 // names it.
 type Event struct {
-	Seq  int       `json:"seq"` // 1, 2, 3 … without gaps
+	Seq  int       `json:"seq"` // 1, 2, 3 … without gaps; a sign of progress, which is not kept, has that of the event before it
 	At   time.Time `json:"at"`  // with zone, to the nanosecond
 	Kind Kind      `json:"kind"`
 	Step string    `json:"step,omitempty"` // the running step, "" outside any

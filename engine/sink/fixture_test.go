@@ -93,6 +93,7 @@ func wedged() []event.Event {
 // builder writes a stream as an engine does: numbered, in time, by kind.
 type builder struct {
 	events []event.Event
+	seq    int
 	at     time.Time
 	name   string
 }
@@ -104,7 +105,10 @@ func (b *builder) emit(e event.Event) {
 			e.RunStarted.Started = b.at
 		}
 	}
-	e.Seq, e.At, e.Step, e.Kind = len(b.events)+1, b.at, b.name, kindOf(e)
+	if e.Progressed == nil {
+		b.seq++
+	}
+	e.Seq, e.At, e.Step, e.Kind = b.seq, b.at, b.name, kindOf(e)
 	b.events = append(b.events, e)
 }
 

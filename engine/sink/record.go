@@ -3,6 +3,7 @@ package sink
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,23 +78,39 @@ func (r *record) sync() error {
 	return nil
 }
 
+// OpenRecord opens a record to read it. Errors: it is no regular file, since
+// nobody may ever write into a pipe; those of open(2).
+func OpenRecord(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, cmp.Or(err, fmt.Errorf("%s: not a regular file, and a record is one", name))
+	}
+	return f, nil
+}
+
 // ReadRecord gives the events of a record to yield, one by one, whatever its
 // size. cutOff says that the run has no end in it: the tool was killed, or is
 // running still. A last line that was not written to its end is part of that,
 // and is passed over.
 //
 // Errors: a line that is no event, with its number; one of more than 64 MiB;
-// those of r and of yield.
+// those of r and of yield; after the last event, that lines are missing before
+// it.
 func ReadRecord(r io.Reader, yield func(event.Event) error) (cutOff bool, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	ended := false
-	for n := 1; ; n++ {
+	var lost error
+	for n, seq := 1, 0; ; n++ {
 		line, whole, err := readLine(in)
 		if err != nil {
 			return true, fmt.Errorf("record: line %d: %w", n, err)
 		}
 		if len(line) == 0 && !whole {
-			return !ended, nil
+			return !ended, lost
 		}
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
@@ -101,10 +118,14 @@ func ReadRecord(r io.Reader, yield func(event.Event) error) (cutOff bool, err er
 		e, err := parseEvent(line)
 		if err != nil {
 			if !whole && (n > 1 || line[0] == '{') {
-				return true, nil
+				return true, lost
 			}
 			return true, fmt.Errorf("record: line %d: %w", n, err)
 		}
+		if e.Seq > seq+1 && lost == nil {
+			lost = fmt.Errorf("record: lines are missing after seq %d", seq)
+		}
+		seq = max(seq, e.Seq)
 		ended = e.RunFinished != nil
 		if err := yield(e); err != nil {
 			return !ended, err

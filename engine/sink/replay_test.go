@@ -3,8 +3,10 @@ package sink_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,6 +200,22 @@ func TestACrashLeavesAReadableBeginning(t *testing.T) {
 				t.Errorf("%d events, cut off %v, error %v; want %d, %v, none", n, cutOff, err, tc.events, tc.cutOff)
 			}
 		})
+	}
+}
+
+func TestLinesThatWereTakenOutAreMissed(t *testing.T) {
+	whole, err := os.ReadFile(filepath.Join(keep(t, wedged()), sink.EventsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(whole, []byte("\n"))
+	for out := range len(lines) - 2 {
+		rest := slices.Concat(slices.Clone(lines[:out]), lines[out+1:])
+		n := 0
+		_, err := sink.ReadRecord(bytes.NewReader(bytes.Join(rest, nil)), func(event.Event) error { n++; return nil })
+		if want := fmt.Sprintf("record: lines are missing after seq %d", out); err == nil || err.Error() != want || n != len(lines)-2 {
+			t.Errorf("without line %d: %d events, error %v; want %d, %s", out+1, n, err, len(lines)-2, want)
+		}
 	}
 }
 

@@ -151,7 +151,7 @@ func (r Runs) entry(name string) RunEntry {
 	part := runName().FindStringSubmatch(name)
 	e := RunEntry{Name: name, Dir: filepath.Join(r.Dir, name), Recipe: part[2], ID: part[3]}
 	e.Started, _ = time.Parse(runTime, part[1])
-	f, err := os.Open(filepath.Join(e.Dir, EventsFile))
+	f, err := OpenRecord(filepath.Join(e.Dir, EventsFile))
 	if err != nil {
 		e.Err = err
 		return e
