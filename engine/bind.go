@@ -51,6 +51,9 @@ func (r *Recipe) Bind(texts map[string][]string, rest []string) (*Bound, error) 
 		}
 		value := p.standIn()
 		if ok {
+			if slices.ContainsFunc(given, p.isHollow) {
+				return nil, p.usage(given, hinted{errors.New("is empty"), "leave " + p.Typed() + " out, or say what it is to be"})
+			}
 			var err error
 			if value, err = p.parse(given); err != nil {
 				return nil, p.usage(given, err)
@@ -157,6 +160,18 @@ func quoteAll(texts []string) string {
 type hinted struct {
 	error
 	hint string
+}
+
+// isHollow reports whether a text says nothing that the flag left out does not
+// say: it comes from a variable of a shell that was never set.
+func (p Param) isHollow(text string) bool {
+	switch p.Kind {
+	case KindString:
+		return text == "" && p.Default == ""
+	case KindRegexp, KindList:
+		return text == ""
+	}
+	return false
 }
 
 // parse reads the texts of one parameter.

@@ -90,14 +90,15 @@ it found. The path is testdata/NAME/CASE.txtar beside NAME.star.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&file, "output", "o", "", "the `file` to write; - is stdout")
+	f.VarP(filled{&file, "a file, or - for stdout"}, "output", "o", "the `file` to write; - is stdout")
 	f.BoolVar(&force, "force", false, "write over an earlier capture")
-	f.StringVar(&story, "test", "", "write a test of a recipe: the `story` that is to be")
+	f.Var(filled{&story, "the file of a story"}, "test", "write a test of a recipe: the `story` that is to be")
 	f.Var(filled{&from, "a file"}, "from", "with --test: a `capture`, or a recorded run that kept its reads, instead of this machine")
 	f.StringArrayVar(&more, "param", nil, "with --test: a parameter of the recipe, `NAME=VALUE`")
 	f.Var(filled{&match, "a pattern"}, "match", "trees by name or command line (a `regexp`)")
 	f.StringSliceVar(&pids, "pid", nil, "any `process` of the tree; where one is given, --match picks nothing")
-	f.StringVar(&over, "over", "", "sampling `interval`")
+	fillList(f, "pid", "a pid")
+	f.Var(filled{&over, "a time such as 500ms, 30s or 2m"}, "over", "sampling `interval`")
 	f.BoolVar(&withMemory, "with-memory", false, "save the memory that is read for Python's stacks, too: it may hold secrets")
 	f.Var(filled{&proc, "a directory"}, "proc", "look at another /proc `dir`")
 	f.BoolVar(&refuseAttach, "refuse-attach", false, "")

@@ -53,7 +53,7 @@ func (d *door) checkVerb() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&f.json, "json", false, "one JSON document ("+checkSchemaName+")")
-	cmd.Flags().StringVar(&f.sarif, "sarif", "", "also write the problems to `file` as SARIF, for code hosts")
+	cmd.Flags().Var(filled{&f.sarif, "a file"}, "sarif", "also write the problems to `file` as SARIF, for code hosts")
 	cmd.Flags().BoolVar(&f.effects, "effects", false, "list every effect that a recipe can reach, and where")
 	cmd.Flags().BoolVar(&f.rules, "rules", false, "list the rules")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "exit 1 for warnings, too")

@@ -45,8 +45,8 @@ and takes it down. Exit 0 when the diagnosis named the culprit that was planted.
 	}
 	f := cmd.Flags()
 	f.BoolVar(&keep, "keep", false, "leave the tree running")
-	f.StringVar(&save, "capture", "", "also save what capture would, into `file`: something to try recipes on")
-	f.StringVar(&over, "over", "", "sampling `interval` of the recipe")
+	f.Var(filled{&save, "a file"}, "capture", "also save what capture would, into `file`: something to try recipes on")
+	f.Var(filled{&over, "a time such as 500ms, 30s or 2m"}, "over", "sampling `interval` of the recipe")
 	f.BoolVar(&r.json, "json", false, "the report as one JSON document on stdout")
 	f.BoolVar(&r.noRecord, "no-record", d.conf.NoRecord, "do not record the run")
 	f.CountVarP(&r.verbose, "verbose", "v", "guidance, calls and all evidence")

@@ -66,8 +66,8 @@ func (d *door) docsVerb() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&raw, "markdown", false, "the markdown itself")
-	cmd.Flags().StringVar(&html, "html", "", "write all of it as a site into `dir`, which must be new, empty, or one that this wrote")
-	cmd.Flags().StringVar(&man, "man", "", "write all of it as pages of the manual into `dir`, likewise")
+	cmd.Flags().Var(filled{&html, "a directory"}, "html", "write all of it as a site into `dir`, which must be new, empty, or one that this wrote")
+	cmd.Flags().Var(filled{&man, "a directory"}, "man", "write all of it as pages of the manual into `dir`, likewise")
 	l.flags(cmd.Flags(), &d.conf)
 	return cmd
 }

@@ -42,14 +42,16 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 	f := newFlagSet()
 	f.StringSliceVar(&r.allow, "allow", nil, "grant `effects`: run, write, kill (repeat, or with commas)")
 	f.StringSliceVar(&r.steps, "step", nil, "run only this `step`, and those it takes values from (repeat)")
+	fillList(f, "allow", "run, write or kill")
+	fillList(f, "step", "a step")
 	f.BoolVar(&r.dryRun, "dry-run", false, "look for real, show what the rest would do")
 	f.BoolVar(&r.explain, "explain", false, "say of each finding which lines of the recipe led to it, and what they saw")
 	f.Var(filled{&r.from, "a file"}, "from", "diagnose a `capture` instead of this machine; - is stdin")
 	f.Var(filled{&r.proc, "a directory"}, "proc", "look at another /proc `dir`, as of the host in a container")
 	f.BoolVar(&r.json, "json", false, "one JSON document on stdout when the run ends")
 	f.BoolVar(&r.jsonl, "jsonl", false, "the events as JSON lines on stdout as they come")
-	f.StringVar(&r.sarif, "sarif", "", "also write what was found in files to `file` as SARIF, for code hosts")
-	f.StringVar(&r.record, "record", "", "record into `dir` instead of the list of runs")
+	f.Var(filled{&r.sarif, "a file"}, "sarif", "also write what was found in files to `file` as SARIF, for code hosts")
+	f.Var(filled{&r.record, "a directory"}, "record", "record into `dir` instead of the list of runs")
 	f.BoolVar(&r.noRecord, "no-record", conf.NoRecord, "do not record this run")
 	f.BoolVar(&r.keepReads, "keep-reads", false, "keep what was read beside the record, for a test (see: capture --test)")
 	f.StringVar(&r.failOn, "fail-on", cmp.Or(conf.FailOn, "fault"), "the mildest `verdict` that makes exit 1: fault or warn")
@@ -63,7 +65,8 @@ func (r *runFlags) set(conf *config) *pflag.FlagSet {
 }
 
 // filled is a text that is given, or left out with its flag. An empty one comes
-// from a variable of a shell that was never set, and would choose this machine.
+// from a variable of a shell that was never set, and would be taken for the
+// latter: a run of this machine, a record elsewhere, a report that nobody writes.
 type filled struct {
 	to   *string
 	want string
@@ -85,6 +88,26 @@ func (f filled) Set(text string) error {
 }
 
 func (f filled) Type() string { return "string" }
+
+// filledList is filled, of a flag that is repeated: without a word in it, it
+// would mean all steps.
+type filledList struct {
+	pflag.Value
+	want string
+}
+
+func (f filledList) Set(text string) error {
+	if text == "" {
+		return errors.New("want " + f.want)
+	}
+	return f.Value.Set(text)
+}
+
+// fillList makes a repeated flag refuse an empty text.
+func fillList(f *pflag.FlagSet, name, want string) {
+	flag := f.Lookup(name)
+	flag.Value, flag.DefValue = filledList{flag.Value, want}, ""
+}
 
 func newFlagSet() *pflag.FlagSet {
 	f := pflag.NewFlagSet("run", pflag.ContinueOnError)
@@ -109,7 +132,7 @@ func (r *runFlags) check() error {
 	case r.keepReads && r.noRecord:
 		return usage("--keep-reads and --no-record: want one of them", "")
 	case r.failOn != "fault" && r.failOn != "warn":
-		return usage(fmt.Sprintf("--fail-on %s: want fault or warn", r.failOn), "")
+		return usage(fmt.Sprintf("--fail-on %s: want fault or warn", cmp.Or(r.failOn, `""`)), "")
 	case r.deadline < 0:
 		return usage(fmt.Sprintf("--deadline %s: want a time from now on", r.deadline), "")
 	}
@@ -226,13 +249,17 @@ func flagText(err error) string {
 		return err.Error()
 	}
 	f := bad.GetFlag()
+	switch f.Value.(type) {
+	case filled, filledList:
+		return fmt.Sprintf("--%s %q: %v", f.Name, bad.GetValue(), bad.Unwrap())
+	}
 	want, known := map[string]string{
 		"int": "a whole number", "duration": "a time such as 500ms, 30s or 2m", "bool": "true or false", "count": "a whole number",
 	}[f.Value.Type()]
 	if !known {
 		return err.Error()
 	}
-	return fmt.Sprintf("--%s %s: want %s", f.Name, bad.GetValue(), want)
+	return fmt.Sprintf("--%s %s: want %s", f.Name, cmp.Or(bad.GetValue(), `""`), want)
 }
 
 // hintFlag finds, for pflag's complaint about a flag, the one that was

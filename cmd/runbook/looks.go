@@ -31,7 +31,7 @@ func (l *looks) check() error {
 	switch l.color {
 	case "auto", "always", "never":
 	default:
-		return usage(fmt.Sprintf("--color %s: want auto, always or never", l.color), "")
+		return usage(fmt.Sprintf("--color %s: want auto, always or never", cmp.Or(l.color, `""`)), "")
 	}
 	if l.width != 0 && (l.width < 20 || l.width > 400) {
 		return usage(fmt.Sprintf("--width %d: want 20 to 400", l.width), "")

@@ -57,7 +57,7 @@ refused. Once its files are on the machine, or vendored, no network is needed.`,
 	add := verb("add GIT-URL[@REF]", "Pin a pack, and bring its files here", oneSource, func(ctx context.Context, s *shelf, args []string) error {
 		return d.packAdd(ctx, s, args[0], as)
 	})
-	add.Flags().StringVar(&as, "as", "", "the `name` to load it by; its own if none is given")
+	add.Flags().Var(filled{&as, "a name"}, "as", "the `name` to load it by; its own if none is given")
 	var asJSON bool
 	list := verb("list", "List the packs", cobra.NoArgs, func(_ context.Context, s *shelf, _ []string) error {
 		if asJSON {

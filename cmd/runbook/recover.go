@@ -72,7 +72,7 @@ it was.`,
 		},
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "only show what there is to put back")
-	cmd.Flags().StringVar(&forget, "forget", "", "give one up: remove the note of it, and nothing else")
+	cmd.Flags().Var(filled{&forget, "the id of one"}, "forget", "give one up: remove the note of it, and nothing else")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON array")
 	return cmd
 }

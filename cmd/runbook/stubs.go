@@ -37,7 +37,7 @@ func (d *door) stubsVerb() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&dir, "out", "o", "", "write them into `dir`, in place of those that are there")
+	cmd.Flags().VarP(filled{&dir, "a directory"}, "out", "o", "write them into `dir`, in place of those that are there")
 	return cmd
 }
 

@@ -47,9 +47,9 @@ when there is none. How to write one: runbook docs testing`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.run, "run", "", "only tests whose name a `regexp` finds")
+	fl.Var(filled{&f.run, "a pattern"}, "run", "only tests whose name a `regexp` finds")
 	fl.BoolVar(&f.update, "update", false, "write what comes into the stories as what is expected")
-	fl.StringVar(&f.junit, "junit", "", "write a JUnit XML report to `file`")
+	fl.Var(filled{&f.junit, "a file"}, "junit", "write a JUnit XML report to `file`")
 	fl.StringVar(&f.cover, "cover", "", "lines of recipes that ran; with =`FILE` also as an LCOV file")
 	fl.Lookup("cover").NoOptDefVal = coverShown
 	fl.BoolVar(&f.json, "json", false, "one JSON document on stdout")
