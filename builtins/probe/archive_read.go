@@ -197,8 +197,27 @@ func (u *unpacker) link(name, text string) error {
 	if !ok {
 		return errors.New("a link outside proc")
 	}
+	if !linksInProc(p) {
+		return errors.New("a link where proc has a file")
+	}
 	a.Links[p] = text
 	return nil
+}
+
+// linksInProc reports whether the kernel has a link at that path below /proc. A
+// link in the place of a file, as of a stat, would be a process of which nothing
+// is known, and that looks like none.
+func linksInProc(p string) bool {
+	dir, base := path.Split(p)
+	switch path.Base(dir) {
+	case "fd", "ns", "map_files":
+		return true
+	}
+	switch base {
+	case "exe", "cwd", "root", "self", "thread-self":
+		return true
+	}
+	return false
 }
 
 func (u *unpacker) file(name string, data []byte) error {

@@ -348,6 +348,7 @@ func TestOpenSnapshotRefusesWhatNoCaptureHas(t *testing.T) {
 		"device":     {pack(t, entry{name: "0/proc/1/stat", kind: tar.TypeChar}), `entry "0/proc/1/stat": neither a file nor a link (type '3')`},
 		"fifo":       {pack(t, entry{name: "0/proc/1/stat", kind: tar.TypeFifo}), `entry "0/proc/1/stat": neither a file nor a link (type '6')`},
 		"twice":      {pack(t, entry{name: "0/proc/1/stat"}, entry{name: "0/proc//1/stat"}), `entry "0/proc//1/stat": stands there twice`},
+		"no link":    {pack(t, entry{name: "0/proc/1/stat", kind: tar.TypeSymlink, link: "../2/stat"}), `entry "0/proc/1/stat": a link where proc has a file`},
 		"a link out": {pack(t, entry{name: "0/dirs.json", kind: tar.TypeSymlink, link: "/etc"}), `entry "0/dirs.json": a link outside proc`},
 		"file bomb":  {pack(t, entry{name: "0/proc/1/stat", data: strings.Repeat("0", 68<<10)}), `entry "0/proc/1/stat": larger than 64 MiB`},
 		"bomb":       {pack(t, bombs...), "unpacks to more than 256 MiB"},
