@@ -136,10 +136,12 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 	if r.from == "" && !haveLinux {
 		return needsLinux("run")
 	}
+	ctx, stop := withSignals(context.Background())
+	defer stop()
 	from, called := absolute(r.from), ""
 	if r.from == "-" || isPipe(from) {
 		var done func()
-		if from, called, done, err = d.spool(from); err != nil {
+		if from, called, done, err = d.spool(ctx, from); err != nil {
 			return err
 		}
 		defer done()
@@ -155,8 +157,6 @@ func (d *door) run(cmd *cobra.Command, args []string) error {
 		Tool: tool(), Deadline: r.deadline,
 		Host: hostOptions{Proc: absolute(r.proc), From: from, Called: called, RefuseAttach: r.refuseAttach},
 	}
-	ctx, stop := withSignals(context.Background())
-	defer stop()
 	out := d.output(&r.runFlags, j)
 	ask := d.asker(&r.runFlags, out)
 	j.Asks = ask != nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,18 +12,15 @@ import (
 // ours, and returns its path, what to call it, and what removes it:
 // `runbook capture -o - | ssh … runbook run RECIPE --from -`. A confined process
 // has orders on its stdin, so it could not read it there; and while a run waits
-// for whoever writes into a pipe, nothing could interrupt it.
-func (d *door) spool(from string) (name, called string, done func(), err error) {
-	in, called := d.in, "stdin"
-	if isPipe(from) {
-		if in, err = os.Open(from); err != nil {
-			return "", "", nil, fmt.Errorf("--from: %w", err)
+// for whoever writes into a pipe, nothing could interrupt it. Errors: also why ctx
+// ended; nothing is left then.
+func (d *door) spool(ctx context.Context, from string) (name, called string, done func(), err error) {
+	called = from
+	if !isPipe(from) {
+		called = "stdin"
+		if isTerminal(d.in) {
+			return "", "", nil, usage("--from -: stdin is a terminal", "runbook capture -o - | runbook run RECIPE --from -")
 		}
-		defer in.Close()
-		called = from
-	}
-	if isTerminal(in) {
-		return "", "", nil, usage("--from -: stdin is a terminal", "runbook capture -o - | runbook run RECIPE --from -")
 	}
 	dir, err := os.MkdirTemp("", "runbook-from-") // mode 0700: it holds other people's command lines
 	if err != nil {
@@ -30,18 +28,39 @@ func (d *door) spool(from string) (name, called string, done func(), err error) 
 	}
 	done = func() { os.RemoveAll(dir) }
 	name = filepath.Join(dir, "capture")
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err == nil {
-		_, err = io.Copy(f, in)
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
+	copied := make(chan error, 1)
+	go func() { copied <- d.copyCapture(name, from) }() // which may wait for ever
+	select {
+	case err = <-copied:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		done()
 		return "", "", nil, fmt.Errorf("--from %s: %w", called, err)
 	}
 	return name, called, done, nil
+}
+
+// copyCapture writes what comes through a pipe with a name, else through stdin,
+// to a new file.
+func (d *door) copyCapture(name, from string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	in := d.in
+	if isPipe(from) {
+		if in, err = os.Open(from); err != nil {
+			return err
+		}
+		defer in.Close()
+	}
+	if _, err := io.Copy(f, in); err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // isPipe reports whether name is a pipe: a FIFO, or what <(…) of a shell gives.
