@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"runbook/builtins"
 	"runbook/engine"
 	"runbook/engine/markdown"
 )
@@ -22,12 +23,13 @@ func (d *door) docsVerb() *cobra.Command {
 		Use:   "docs [RECIPE|TOPIC]",
 		Short: "Read the guidance of a recipe, offline",
 		Long: "Shows what a recipe says to a person: when to use it, what each step looks at, how to do it by hand. " +
-			"TOPIC is " + strings.Join(topicNames(), ", ") + ". " +
+			"TOPIC is " + strings.Join(topicNames(), ", ") + ", or one word that a recipe can call. " +
 			"All of it, with the recipes of your own, also becomes a site for a browser, which needs no network, or pages of the manual.",
 		Example: `  runbook docs                    what there is to read
   runbook docs wedged-actor
   runbook docs tutorial           a first recipe, tested
   runbook docs builtins           what a recipe can call
+  runbook docs ss                 one word of it
   runbook docs testing            how to test one
   runbook docs gotchas            failures met before
   runbook docs wedged-actor --markdown > triage.md
@@ -82,7 +84,30 @@ func (d *door) docsText(args []string) (string, error) {
 			return t.text(d)
 		}
 	}
-	return d.docsOf(args[0])
+	text, err := d.docsOf(args[0])
+	var none *engine.NotFoundError
+	if errors.As(err, &none) && none.Unread == nil {
+		if word := wordDoc(args[0]); word != "" {
+			return word, nil
+		}
+	}
+	return text, err
+}
+
+// wordDoc is the page of a word that a recipe can call, or of a type; "" when
+// there is none of that name.
+func wordDoc(name string) string {
+	for _, w := range append(builtins.Table(builtins.Options{}), engine.Words()...) {
+		if w.Name == name {
+			return "# " + w.Name + "\n\n" + w.Page()
+		}
+	}
+	for _, t := range builtins.Types() {
+		if t.Name == name {
+			return typePage(t)
+		}
+	}
+	return ""
 }
 
 func (d *door) docsOf(name string) (string, error) {

@@ -20,7 +20,7 @@ func replaceFile(name string, text []byte, mode os.FileMode) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(real), "."+filepath.Base(real)+".*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, errors.Unwrap(err)) // it names the temporary file
 	}
 	defer func() {
 		if err != nil {

@@ -26,6 +26,9 @@ func (d *door) stubsVerb() *cobra.Command {
 				_, err := fmt.Fprint(d.stdout(), text)
 				return err
 			}
+			if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+				return usage(fmt.Sprintf("stubs: -o %s: no such directory", printable(dir)), "mkdir -p "+dir)
+			}
 			file := filepath.Join(dir, builtins.StubsFile)
 			if err := mayReplaceStubs(file); err != nil {
 				return err
