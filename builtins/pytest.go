@@ -29,6 +29,7 @@ func (w *world) pytest() engine.Builtin {
 			"- `hang`: the deadline was over within a test; `startup-hang`: before all tests were collected; `shutdown-hang`: after the last one, \"passed but hung\"\n" +
 			"- `crash`: ended itself by a signal, or vanished in the midst of its work; `killed`: ended from outside\n" +
 			"- `leak`: passed, and left processes behind, which were ended, or a socket file or shared memory that is proved to be its own; with `code`, processes alone\n\n" +
+			"Socket files are looked for in `$XDG_RUNTIME_DIR` and `$TMPDIR`, one level down, and below where pytest runs and where the suite is: the outer 2,000 directories, without `.git`, `node_modules` and `site-packages`. One that is let go at once is named, and not proved.\n\n" +
 			"Before a run that hangs is ended, `on_hang` is called with its processes as a tree, and a capture of them is saved beside the record: `evidence`.",
 		Params: []engine.Arg{
 			{Name: "suite", Type: "string", Doc: "A file, a directory or a node id: what is given to pytest first."},

@@ -31,7 +31,8 @@ type Leak struct {
 type leakWatch struct {
 	host  Host
 	began time.Time
-	dirs  []string          // in which socket files may appear
+	dirs  []string          // in which socket files may appear, and one level below
+	trees []string          // the same, and anywhere below
 	shm   map[devInode]bool // that was there
 
 	mu    sync.Mutex
@@ -42,7 +43,7 @@ type leakWatch struct {
 const clockGrain = 20 * time.Millisecond
 
 // watchLeaks begins to compare. Besides where socket files usually are it looks
-// into places, and one level below.
+// into places, and below; see directories for how far.
 func watchLeaks(h Host, env []string, places ...string) *leakWatch {
 	w := &leakWatch{host: h, began: time.Now(), shm: map[devInode]bool{}, hands: map[string]int{}}
 	tmp := envValue(env, "TMPDIR")
@@ -52,6 +53,14 @@ func watchLeaks(h Host, env []string, places ...string) *leakWatch {
 	for _, dir := range append([]string{envValue(env, "XDG_RUNTIME_DIR"), tmp}, places...) {
 		if filepath.IsAbs(dir) && !slices.Contains(w.dirs, dir) {
 			w.dirs = append(w.dirs, dir)
+		}
+	}
+	for _, dir := range places {
+		within := func(tree string) bool {
+			return dir == tree || strings.HasPrefix(dir, strings.TrimSuffix(tree, "/")+"/")
+		}
+		if filepath.IsAbs(dir) && !slices.ContainsFunc(w.trees, within) {
+			w.trees = append(w.trees, dir)
 		}
 	}
 	for _, info := range ownFiles(h, shmDir) {
@@ -111,6 +120,34 @@ func (w *leakWatch) processes(ctx context.Context, left []Process) []Leak {
 	return leaks
 }
 
+// What is walked of a tree: a project has hundreds of directories, somebody's
+// home more than can be waited for.
+const (
+	mostDirectories = 2000
+	mostWalk        = 100 * time.Millisecond
+)
+
+// directories are a tree and what is below it, the outer ones first: at most
+// 2,000, or as many as are read within 100 ms. Left out is what is git's, what
+// pytest keeps of its tmp_path, and what others installed.
+func directories(tree string) []string {
+	found := []string{tree}
+	for i, began := 0, time.Now(); i < len(found) && time.Since(began) < mostWalk; i++ {
+		entries, _ := os.ReadDir(found[i])
+		for _, e := range entries {
+			name := e.Name()
+			switch {
+			case !e.IsDir(), name == ".git", name == "node_modules", name == "site-packages", name == "__pycache__", strings.HasPrefix(name, "pytest-of-"):
+				continue
+			case len(found) == mostDirectories:
+				return found
+			}
+			found = append(found, filepath.Join(found[i], name))
+		}
+	}
+	return found
+}
+
 // files names socket files that nobody listens at and shared memory that nobody
 // uses, made since the program began. To be called when it is gone.
 func (w *leakWatch) files(ctx context.Context) []Leak {
@@ -127,6 +164,13 @@ func (w *leakWatch) files(ctx context.Context) []Leak {
 			// A directory changes when something is made in it.
 			if info, err := e.Info(); err == nil && ownerOf(info) == w.host.Clock().UID && info.ModTime().After(since) {
 				leaks = append(leaks, w.socketFiles(ctx, filepath.Join(dir, e.Name()), since)...)
+			}
+		}
+	}
+	for _, tree := range w.trees {
+		for _, dir := range directories(tree) {
+			if info, err := os.Lstat(dir); err == nil && ownerOf(info) == w.host.Clock().UID && info.ModTime().After(since) {
+				leaks = append(leaks, w.socketFiles(ctx, dir, since)...)
 			}
 		}
 	}

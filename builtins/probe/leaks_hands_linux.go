@@ -27,6 +27,9 @@ func (w *leakWatch) follow(ctx context.Context) (stop func()) {
 	}
 	dirs := map[int32]string{}
 	watch := func(dir string, what uint32) {
+		if len(dirs) > 2*mostDirectories {
+			return // a test that unpacks an archive is not worth more
+		}
 		if id, err := unix.InotifyAddWatch(in, dir, what|unix.IN_ONLYDIR|unix.IN_DONT_FOLLOW); err == nil {
 			dirs[int32(id)] = dir
 		}
@@ -40,6 +43,11 @@ func (w *leakWatch) follow(ctx context.Context) (stop func()) {
 	following.Go(func() {
 		buf := make([]byte, 64<<10)
 		new := map[string]bool{}
+		for _, tree := range w.trees { // while the program starts
+			for _, dir := range directories(tree) {
+				watch(dir, unix.IN_CREATE)
+			}
+		}
 		for {
 			select {
 			case <-done:
@@ -58,10 +66,12 @@ func (w *leakWatch) follow(ctx context.Context) (stop func()) {
 					switch {
 					case err != nil || ownerOf(info) != w.host.Clock().UID:
 					case info.IsDir() && dirs[e.watch] != shmDir:
-						watch(path, unix.IN_CREATE)
-						entries, _ := os.ReadDir(path) // what came before the watch
-						for _, e := range entries {
-							new[filepath.Join(path, e.Name())] = e.Type()&fs.ModeSocket != 0
+						for _, dir := range directories(path) {
+							watch(dir, unix.IN_CREATE)
+							entries, _ := os.ReadDir(dir) // what came before the watch
+							for _, e := range entries {
+								new[filepath.Join(dir, e.Name())] = e.Type()&fs.ModeSocket != 0
+							}
 						}
 					case info.Mode()&fs.ModeSocket != 0, dirs[e.watch] == shmDir && info.Mode().IsRegular() && !w.shm[fileOf(info)]:
 						new[path] = true

@@ -25,7 +25,7 @@ func TestLeftFilesAreNamed(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(at) })
 	runtime, tmp := filepath.Join(at, "run"), filepath.Join(at, "tmp")
-	for _, dir := range []string{runtime, tmp, filepath.Join(runtime, "tractor"), filepath.Join(tmp, "pytest-of-me"), filepath.Join(tmp, "pymp-x")} {
+	for _, dir := range []string{runtime, tmp, filepath.Join(runtime, "tractor"), filepath.Join(tmp, "pytest-of-me"), filepath.Join(tmp, "pymp-x"), filepath.Join(at, "project")} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -45,11 +45,16 @@ func TestLeftFilesAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	w := watchLeaks(h, []string{"XDG_RUNTIME_DIR=/nowhere", "XDG_RUNTIME_DIR=" + runtime, "TMPDIR=" + tmp}, filepath.Join(tmp, "pymp-x"))
+	w := watchLeaks(h, []string{"XDG_RUNTIME_DIR=/nowhere", "XDG_RUNTIME_DIR=" + runtime, "TMPDIR=" + tmp}, filepath.Join(at, "project"), filepath.Join(tmp, "pymp-x"))
 	let := w.follow(t.Context())
 	bind(filepath.Join(runtime, "tractor", "beta@4242.sock")).Close()
 	bind(filepath.Join(tmp, "pymp-x", "listener-1")).Close()
 	bind(filepath.Join(tmp, "a b\n.sock")).Close()
+	deep := filepath.Join(at, "project", "var", "run") // 2026-11-28: two levels down nobody saw it
+	if err := os.MkdirAll(deep, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	bind(filepath.Join(deep, "deep.sock")).Close()
 	bind(filepath.Join(tmp, "pytest-of-me", "kept.sock")).Close()
 	served := bind(filepath.Join(runtime, "served.sock"))
 	defer served.Close()
@@ -80,6 +85,7 @@ func TestLeftFilesAreNamed(t *testing.T) {
 		filepath.Join(runtime, "tractor", "beta@4242.sock"): "socket_file",
 		filepath.Join(tmp, "pymp-x", "listener-1"):          "socket_file",
 		filepath.Join(tmp, "a b\n.sock"):                    "socket_file",
+		filepath.Join(deep, "deep.sock"):                    "socket_file",
 		shm:                                                 "shm",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
