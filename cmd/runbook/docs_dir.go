@@ -27,9 +27,6 @@ type ownDir struct {
 // openOwn opens dir for pages that by writes. It must be new, empty, or written by
 // the same before.
 func openOwn(dir, by string) (*ownDir, error) {
-	if dir == "" {
-		return nil, usage("docs: which directory?", by+" DIR")
-	}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = os.MkdirAll(dir, 0o755)
