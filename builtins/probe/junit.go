@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -60,8 +61,9 @@ func (a JUnitAttempt) Bad() bool {
 }
 
 // WriteJUnit writes the suites into the file at path. A regular file is
-// replaced as a whole, so that nobody ever reads half of it; anything else, such
-// as /dev/stdout, is written to. Errors name the path.
+// replaced as a whole, so that nobody ever reads half of it, if it is a report, or
+// empty: who forgot the file behind --junit names a suite. Anything else, such as
+// /dev/stdout, is written to. Errors name the path.
 func WriteJUnit(path string, suites []JUnitSuite) error {
 	info, err := os.Stat(path) // through a link: what it leads to is replaced
 	switch {
@@ -78,8 +80,33 @@ func WriteJUnit(path string, suites []JUnitSuite) error {
 		if path, err = filepath.EvalSymlinks(path); err != nil {
 			return fmt.Errorf("junit: %w", err)
 		}
+		if info.Mode().Perm()&0o222 == 0 {
+			return fmt.Errorf("junit: %s is read-only", path) // also to root
+		}
+		if err := replaceable(path); err != nil {
+			return fmt.Errorf("junit: %w", err)
+		}
 	}
 	return replaceJUnit(path, suites)
+}
+
+// replaceable returns why a file must not be replaced by a report; nil: it is one,
+// or is empty.
+func replaceable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, 4096) // there may be a comment before the root
+	n, err := io.ReadFull(f, head)
+	if n > 0 && !bytes.Contains(head[:n], []byte("<testsuite")) {
+		return fmt.Errorf("%s is there, and is no JUnit report: it would be lost; name another file", path)
+	}
+	if n == 0 && err != io.EOF {
+		return err
+	}
+	return nil
 }
 
 func replaceJUnit(path string, suites []JUnitSuite) (err error) {

@@ -228,6 +228,34 @@ func TestJUnitReplacesTheFileAsAWhole(t *testing.T) {
 	}
 }
 
+// Who forgets the file behind --junit names the first suite instead.
+func TestJUnitReplacesNothingButAReport(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name, holds string
+		mode        os.FileMode
+		refused     string
+	}{
+		{"test_a.py", "def test_a(): pass\n", 0o644, "is no JUnit report"},
+		{"other.xml", "<?xml version='1.0'?>\n<project/>", 0o644, "is no JUnit report"},
+		{"read-only.xml", "<testsuites/>", 0o444, "is read-only"},
+		{"report.xml", "<?xml version='1.0'?>\n<!-- of pytest -->\n<testsuite/>", 0o644, ""},
+		{"empty.xml", "", 0o644, ""},
+	} {
+		path := filepath.Join(dir, c.name)
+		if err := os.WriteFile(path, []byte(c.holds), c.mode); err != nil {
+			t.Fatal(err)
+		}
+		err := WriteJUnit(path, []JUnitSuite{{Name: "a.py"}})
+		if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(err.Error(), c.refused) || !strings.Contains(err.Error(), path)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.refused)
+		}
+		if b, err := os.ReadFile(path); err != nil || (string(b) == c.holds) != (c.refused != "") {
+			t.Errorf("%s holds %q (%v)", c.name, b, err)
+		}
+	}
+}
+
 // Whatever a test is called and says: the document parses, and is there twice
 // when it is read twice.
 func FuzzEncodeJUnit(f *testing.F) {
