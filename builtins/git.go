@@ -20,7 +20,7 @@ import (
 func (w *world) gitTable() []engine.Builtin {
 	return []engine.Builtin{
 		w.gitRepo(), w.gitResolve(), w.gitMergeBase(), w.gitCommit(), w.gitCommits(), w.gitSubmodules(), w.gitDiff(),
-		w.gitWorktree(), w.gitApply(), w.gitCopyChanges(), w.gitInPlace(), w.gitMeanwhile(),
+		w.gitWorktree(), w.gitApply(), w.gitCopyChanges(), w.gitCopyIgnored(), w.gitRewind(), w.gitInPlace(), w.gitMeanwhile(),
 	}
 }
 
@@ -62,6 +62,7 @@ var repoKind = &kind[probe.GitState]{
 		{name: "dirty", typ: "bool", doc: "tracked files differ from HEAD, staged or not, also assume-unchanged and skip-worktree ones", get: func(s probe.GitState) starlark.Value { return truth(s.Dirty) }},
 		{name: "untracked", typ: "int", doc: "files and directories that are neither tracked nor ignored", get: func(s probe.GitState) starlark.Value { return integer(s.Untracked) }},
 		{name: "state", typ: "string", doc: "what it is amid of: merge, rebase, am, cherry-pick, revert, bisect, conflict; \"\" nothing", get: func(s probe.GitState) starlark.Value { return text(s.State) }},
+		{name: "in_place", typ: "bool", doc: "`git.in_place` has changed the work tree, or was killed before it had put it back", get: func(s probe.GitState) starlark.Value { return truth(s.InPlace) }},
 		{name: "locked", typ: "bool", doc: "index.lock is there: another git writes, or has died", get: func(s probe.GitState) starlark.Value { return truth(s.Locked) }},
 		{name: "shallow", typ: "bool", doc: "history is cut", get: func(s probe.GitState) starlark.Value { return truth(s.Shallow) }},
 		{name: "sparse", typ: "bool", doc: "not all files are checked out", get: func(s probe.GitState) starlark.Value { return truth(s.Sparse) }},

@@ -187,6 +187,7 @@ func samples() map[string][]starlark.Value {
 		"repo":        {newRecord(repoKind, probe.GitState{Root: "/r", Head: "a", Branch: "b", Submodules: []probe.GitSubmodule{{Path: "p"}}}, "git", boot), newRecord(repoKind, probe.GitState{}, "", time.Time{})},
 		"restoration": {newRecord(restorationKind, restoration{base: "c", done: probe.Restored{Meanwhile: []string{"f"}, Ref: "refs/runbook/x/meanwhile"}}, "git", time.Time{})},
 		"submodule":   {newRecord(submoduleKind, probe.GitSubmodule{Path: "p", Commit: "c", Dirty: true}, "git", time.Time{})},
+		"lack":        {newRecord(lackKind, probe.GitLack{Path: "data/", Kind: "large", Files: 2, Bytes: 9}, "git", boot), newRecord(lackKind, probe.GitLack{}, "", time.Time{})},
 		"commit":      {newRecord(commitKind, probe.GitCommit{ID: "abc", Short: "a", Subject: "s", Author: "n", Date: boot, Parents: []string{"b"}}, "git", boot), newRecord(commitKind, probe.GitCommit{}, "", time.Time{})},
 		"patch":       {&gitPatch{*newRecord(patchKind, probe.Patch{Base: "a", Text: []byte("x"), SHA256: "s", Files: []string{"f"}}, "git", boot)}, &gitPatch{*newRecord(patchKind, probe.Patch{}, "", time.Time{})}},
 		"finding":     {newRecord(findingKind, event.Finding{Verdict: event.Fault, Rule: "x/y", Title: "T"}, "", time.Time{}), newRecord(findingKind, event.Finding{}, "", time.Time{})},

@@ -17,7 +17,7 @@ func Types() []Described {
 		graphKind.describe(), placeKind.describe(), treeKind.describe(), coverageKind.describe(), clearedKind.describe(), endingKind.describe(),
 		sparedKind.describe(), plannedKind.describe(), attemptKind.describe(), testKind.describe(), leakKind.describe(), findingKind.describe(), moduleKind.describe(), reachKind.describe(),
 		loggingAuditKind.describe(), loggingChainKind.describe(), loggerKind.describe(), loggingHandlerKind.describe(), loggingLevelKind.describe(), loggingHitKind.describe(), pythonFailureKind.describe(),
-		repoKind.describe(), submoduleKind.describe(), commitKind.describe(), patchKind.describe(), restorationKind.describe(),
+		repoKind.describe(), submoduleKind.describe(), commitKind.describe(), lackKind.describe(), patchKind.describe(), restorationKind.describe(),
 		guardedKind.describe(), bootedKind.describe(), dialledKind.describe(), bareKind.describe(), wireKind.describe(),
 		logLineKind.describe(), logFileKind.describe(), logHitsKind.describe(), logScanKind.describe(), exchangeKind.describe(), laneKind.describe(), stretchKind.describe(), backlogKind.describe(), mismatchKind.describe(), requestKind.describe(), learningKind.describe(), learntKind.describe(), logRecordsKind.describe(), recordGroupKind.describe(),
 		sourcesKind.describe(), scopeKind.describe(), scopeCallKind.describe(), roundTripKind.describe(), spotKind.describe(), unreadKind.describe(),

@@ -151,8 +151,8 @@ func TestAThrowAwayWorkTreeTouchesNothingOfTheUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(w.Path); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("%s: %v, %v", w.Path, info.Mode(), err)
+	if info, err := os.Stat(filepath.Dir(w.Path)); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%s: %v, %v", filepath.Dir(w.Path), info.Mode(), err)
 	}
 	want := newYard(t)
 	want.git("fetch", "-q", y.dir, "refs/tags/base:refs/heads/other")
@@ -160,9 +160,7 @@ func TestAThrowAwayWorkTreeTouchesNothingOfTheUsers(t *testing.T) {
 	if d := cmp.Diff(content(t, want.dir, ".git"), content(t, w.Path, ".git")); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if out := y.git("worktree", "list", "--porcelain"); !strings.Contains(out, "locked") || !strings.Contains(out, "runbook recover") {
-		t.Errorf("git says of it: %s", out)
-	}
+	unchanged(t, before, y.print()) // git at home knows nothing of it
 	// The tests that run there are no angels.
 	if err := os.MkdirAll(filepath.Join(w.Path, "closed/inner"), 0o755); err != nil {
 		t.Fatal(err)
@@ -176,7 +174,7 @@ func TestAThrowAwayWorkTreeTouchesNothingOfTheUsers(t *testing.T) {
 	if err := w.Remove(t.Context()); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	if _, err := os.Stat(w.Path); err == nil {
+	if _, err := os.Stat(filepath.Dir(w.Path)); err == nil {
 		t.Error("it is still there")
 	}
 	unchanged(t, before, y.print())
@@ -649,9 +647,12 @@ func TestAFullOrReadOnlyDiskChangesNothing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "read-only file system") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("in place: %v", err)
 	}
-	_, err = g.AddWorktree(t.Context(), y.logs, "base")
-	if err == nil || !strings.Contains(err.Error(), "Read-only file system") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("worktree: %v", err)
+	w, err := g.AddWorktree(t.Context(), y.logs, "base") // which writes nothing there
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Remove(t.Context()); err != nil {
+		t.Error(err)
 	}
 	unchanged(t, before, y.print())
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT, "size=2m"); err != nil {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Patch is a difference as git writes and applies it: binary files whole,
@@ -191,6 +192,16 @@ func (w *GitWorktree) Apply(ctx context.Context, patch []byte, o PatchOptions) (
 	if errors.As(err, &failed) && failed.Code == 1 {
 		return strings.TrimPrefix(failed.Error(), "git apply: "), nil
 	}
+	if err != nil || o.Check {
+		return "", err
+	}
+	out, err := w.git.call(ctx, gitCall{args: []string{"apply", "--numstat", "-z", "-"}, dir: w.Path, stdin: patch})
+	for _, row := range nulFields(out) {
+		if words := strings.SplitN(row, "\t", 3); len(words) == 3 {
+			w.patched = append(w.patched, words[2])
+		}
+	}
+	w.past = nil
 	return "", err
 }
 
@@ -261,11 +272,39 @@ func (w *GitWorktree) CopyChanges(ctx context.Context) ([]string, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := copyFile(filepath.Join(g.Root, path), filepath.Join(w.Path, path)); err != nil {
+		from := filepath.Join(g.Root, path)
+		info, err := os.Lstat(from)
+		if err == nil {
+			err = copyInto(from, filepath.Join(w.Path, path), g.Root, w.Path)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("git: copy changes: %w", err)
 		}
+		w.from[path] = sourceOf(from, info)
 	}
+	w.past = nil
 	return paths, nil
+}
+
+// copyInto is copyFile for what may also be a pipe. A link into the tree root is
+// made one into its copy: it would lead both sides to the user's own.
+func copyInto(from, to, root, copied string) error {
+	info, err := os.Lstat(from)
+	if err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeNamedPipe != 0 {
+		return syscall.Mkfifo(to, uint32(info.Mode().Perm()))
+	}
+	if text, err := os.Readlink(from); err == nil {
+		if rel, ours := below(root, text); ours {
+			if err := absentIsFine(os.Remove(to)); err != nil {
+				return err
+			}
+			return os.Symlink(filepath.Join(copied, rel), to)
+		}
+	}
+	return copyFile(from, to)
 }
 
 // copyFile copies a regular file or a link, with its permissions and times.

@@ -240,17 +240,40 @@ func TestRecoverLeavesALivingRunAlone(t *testing.T) {
 // Without a state directory the repository alone must do.
 func TestRecoverFindsItsWayFromTheRepository(t *testing.T) {
 	t.Parallel()
-	for _, way := range []string{"hang", "worktree"} {
-		y := messy(t)
-		y.logs.Dir = ""
-		before := y.print(".git/objects", ".git/refs/runbook")
-		cmd := y.aside(way, "there")
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if list := y.recover(); len(list) != 1 || !list[0].Done {
-			t.Errorf("%s: recovered %+v", way, list)
-		}
-		unchanged(t, before, y.print(".git/objects", ".git/refs/runbook"))
+	y := messy(t)
+	y.logs.Dir = ""
+	before := y.print(".git/objects", ".git/refs/runbook")
+	cmd := y.aside("hang", "there")
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if list := y.recover(); len(list) != 1 || !list[0].Done {
+		t.Errorf("recovered %+v", list)
+	}
+	unchanged(t, before, y.print(".git/objects", ".git/refs/runbook"))
+}
+
+// A throw-away work tree has nothing in the repository: without a state
+// directory it is found as a private directory that nobody has locked.
+func TestRecoverFindsAThrowAwayWorkTreeWithoutAJournal(t *testing.T) {
+	t.Parallel()
+	y := messy(t)
+	y.logs.Dir = ""
+	ours := func(r probe.Recovery) bool {
+		from, err := os.ReadFile(filepath.Join(r.Path, filepath.Base(y.dir), ".git/objects/info/alternates"))
+		return r.Kind == probe.LeftDirectory && err == nil && strings.Contains(string(from), filepath.Base(filepath.Dir(filepath.Dir(y.dir))))
+	}
+	cmd := y.aside("worktree", "there")
+	h, err := probe.NewLive(probe.LiveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := probe.Recover(t.Context(), h, y.logs, nil, ours); err != nil || len(list) != 0 {
+		t.Errorf("while it lives: recovered %+v, %v", list, err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if list, err := probe.Recover(t.Context(), h, y.logs, nil, ours); err != nil || len(list) != 1 || !list[0].Done || list[0].Err != nil {
+		t.Errorf("recovered %+v, %v", list, err)
 	}
 }
 

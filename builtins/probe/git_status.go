@@ -24,6 +24,7 @@ type GitState struct {
 	// "cherry-pick", "revert", "bisect", "conflict" (unmerged files without any of
 	// these), or "".
 	State      string
+	InPlace    bool // a run of ours has changed the work tree in place, or was killed before it had put it back
 	Locked     bool // index.lock: another git writes now, or one died
 	Shallow    bool // history is cut
 	Sparse     bool // not all files are checked out
@@ -91,6 +92,7 @@ func (g *Git) State(ctx context.Context) (GitState, error) {
 	}
 	_, err = os.Lstat(filepath.Join(g.Dir, "index.lock"))
 	s.Locked = err == nil
+	s.InPlace = exists(filepath.Join(g.Dir, inPlaceJournal))
 	_, err = os.Lstat(filepath.Join(g.Common, "shallow"))
 	s.Shallow = err == nil
 	sparse, err := g.config(ctx, "--type=bool", "--get", "core.sparseCheckout")

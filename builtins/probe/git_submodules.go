@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -93,6 +94,7 @@ func (w *GitWorktree) clear(path string) error {
 	if err := removeAll(filepath.Join(w.Path, path)); err != nil {
 		return fmt.Errorf("git: copy changes: %w", err)
 	}
+	w.filled = slices.DeleteFunc(w.filled, func(s filledSubmodule) bool { return s.file.Path == path })
 	return nil
 }
 
@@ -110,7 +112,7 @@ func (g *Git) fillSubmodule(ctx context.Context, w *GitWorktree, f gitFile, name
 	if clone == "" {
 		return "it is not initialised in this clone"
 	}
-	index := filepath.Join(w.meta, "index-of-submodule")
+	index := w.kept("index-of-submodule")
 	defer os.Remove(index)
 	to := filepath.Join(w.Path, f.Path)
 	env := []string{"GIT_DIR=" + clone, "GIT_WORK_TREE=" + to, "GIT_INDEX_FILE=" + index}
@@ -123,7 +125,16 @@ func (g *Git) fillSubmodule(ctx context.Context, w *GitWorktree, f gitFile, name
 			return err.Error()
 		}
 	}
+	if !slices.ContainsFunc(w.filled, func(s filledSubmodule) bool { return s.file.Path == f.Path }) {
+		w.filled = append(w.filled, filledSubmodule{f, name})
+	}
 	return ""
+}
+
+// filledSubmodule is a submodule of a throw-away work tree that has its files.
+type filledSubmodule struct {
+	file gitFile
+	name string
 }
 
 // submoduleNames reads .gitmodules of a commit: name by path.

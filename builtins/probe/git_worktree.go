@@ -14,17 +14,23 @@ import (
 	"time"
 )
 
-// GitWorktree is a throw-away work tree: a commit checked out, detached, into a
-// private directory outside the repository. The user's work tree, index, stash
-// list, refs, untracked and ignored files are not touched; git keeps some
-// metadata in .git/worktrees/NAME until Remove.
+// GitWorktree is a throw-away work tree: a commit checked out into a private
+// directory outside of the user's repository, with a repository of its own that
+// borrows the user's objects. Nothing that is done there, also by git, reaches
+// the user's work tree, index, stash list, refs or objects.
 type GitWorktree struct {
-	Path   string
+	Path   string // absolute; its last name is that of the user's own work tree
 	Commit string
 	Notes  []string // what a reader must know: which files it lacks
 
 	git  *Git
-	meta string // .git/worktrees/NAME
+	shed string            // the private directory, of which Path is in
+	lock *os.File          // on shed, where no journal is written
+	from map[string]source // files that were copied, by path relative to Path
+	past *pastTree         // nil = Rewind was not called since it was furnished
+
+	patched []string          // files that Apply changed
+	filled  []filledSubmodule // with files
 
 	mu  sync.Mutex
 	log *Journal // nil: it is removed
@@ -48,12 +54,16 @@ func (g *Git) AddWorktree(ctx context.Context, logs Journals, ref string) (w *Gi
 		return nil, err
 	}
 	id := newGitID()
-	path := filepath.Join(os.TempDir(), worktreePrefix+id)
-	if strings.HasPrefix(path+"/", g.Root+"/") {
+	name := worktreePrefix + id
+	if logs.Dir == "" { // nobody would find it by a journal
+		name = worktreePrefix + "run-" + id
+	}
+	shed := filepath.Join(os.TempDir(), name)
+	if strings.HasPrefix(shed+"/", g.Root+"/") {
 		return nil, fmt.Errorf("git: the directory for temporary files, %s, lies in the work tree; set TMPDIR", Clean([]byte(os.TempDir())))
 	}
-	w = &GitWorktree{Path: path, Commit: commit, git: g, meta: filepath.Join(g.Common, "worktrees", worktreePrefix+id)}
-	if w.log, err = logs.begin(ctx, g, Journal{ID: id, Kind: JournalWorktree, Path: RawPath(path)}); err != nil {
+	w = &GitWorktree{Path: filepath.Join(shed, filepath.Base(g.Root)), Commit: commit, git: g, shed: shed, from: map[string]source{}}
+	if w.log, err = logs.begin(ctx, g, Journal{ID: id, Kind: JournalWorktree, Path: RawPath(shed)}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -64,15 +74,24 @@ func (g *Git) AddWorktree(ctx context.Context, logs Journals, ref string) (w *Gi
 			w = nil
 		}
 	}()
-	if err := os.Mkdir(path, 0o700); err != nil {
+	if logs.Dir == "" {
+		w.lock, err = makePrivate(shed)
+	} else {
+		err = os.Mkdir(shed, 0o700)
+	}
+	if err != nil {
 		return w, fmt.Errorf("git: throw-away work tree: %w", err)
 	}
-	if _, err := g.call(ctx, gitCall{args: []string{"worktree", "add", "--quiet", "--detach", "--lock", path, commit}, patience: checkoutPatience}); err != nil {
+	for _, dir := range []string{w.Path, w.kept("")} {
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			return w, fmt.Errorf("git: throw-away work tree: %w", err)
+		}
+	}
+	if err := g.borrow(ctx, filepath.Join(w.Path, ".git"), commit); err != nil {
 		return w, err
 	}
-	// A locked one is not pruned by another git, and says whose it is.
-	if err := os.WriteFile(filepath.Join(w.meta, "locked"), []byte("runbook "+id+", of pid "+pidText(w.log.Owner.PID)+"; after a crash: runbook recover\n"), 0o666); err != nil {
-		return w, fmt.Errorf("git: throw-away work tree: %w", err)
+	if _, err := g.call(ctx, gitCall{args: []string{"read-tree", "--reset", "-u", commit}, dir: w.Path, patience: checkoutPatience}); err != nil {
+		return w, err
 	}
 	if w.Notes, err = g.furnish(ctx, w); err == nil {
 		begun(w, w.Remove)
@@ -80,16 +99,21 @@ func (g *Git) AddWorktree(ctx context.Context, logs Journals, ref string) (w *Gi
 	return w, err
 }
 
-// Remove removes the work tree and git's metadata of it, and nothing else of
-// the repository. It may be called again.
+// kept is a place for what belongs to the work tree, and is not in it.
+func (w *GitWorktree) kept(name string) string { return filepath.Join(w.shed, ".kept", name) }
+
+// Remove removes the work tree with its repository. It may be called again.
 func (w *GitWorktree) Remove(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.log == nil {
 		return nil
 	}
-	if err := removeWorktree(ctx, w.git, w.Path, w.meta); err != nil {
+	if err := removeWorktree(ctx, w.git, w.shed, filepath.Join(w.git.Common, "worktrees", filepath.Base(w.shed))); err != nil {
 		return err
+	}
+	if w.lock != nil {
+		w.lock.Close()
 	}
 	err := w.log.end()
 	w.log = nil
@@ -97,7 +121,8 @@ func (w *GitWorktree) Remove(ctx context.Context) error {
 	return err
 }
 
-// removeWorktree does without `git worktree prune`, which would also drop
+// removeWorktree also removes what git itself knows of one that was made with
+// `git worktree add`, as they once were. It does without `git worktree prune`, which would also drop
 // those of the user whose disk is not mounted today, and without `git worktree
 // remove`, which refuses some of what a killed process leaves.
 func removeWorktree(ctx context.Context, g *Git, path, meta string) error {
@@ -116,6 +141,9 @@ func removeWorktree(ctx context.Context, g *Git, path, meta string) error {
 	}
 	if err := removeAll(path); err != nil {
 		return fmt.Errorf("git: remove the throw-away work tree: %w", err)
+	}
+	if !exists(meta) {
+		return nil
 	}
 	if err := removeAll(meta); err != nil {
 		return fmt.Errorf("git: remove the throw-away work tree: %w", err)

@@ -29,6 +29,8 @@ import (
 //	submodule DIR          one with changes of its own
 //	writes FILE …          what the case writes into the user's own tree, at each run
 //	saves TREE FILE …      what somebody saves there the first time that it holds that tree
+//	lacks KIND:PATH …      what a copy of the work tree does not have
+//	in-place               a run that was killed has left the work tree changed
 //	dirties DIR …          submodules that the case writes into, in the user's own tree
 //	letter V {"outcome": "failed", …}   what a letter says, as in a part "pytest"
 //	change FFFF            the work tree as it is, or a copy of it
@@ -64,7 +66,7 @@ func oneTest(outcome, phase, message string) []any {
 	return []any{map[string]any{"id": "tests/x.py::test_y", "outcome": outcome, "phase": phase, "message": message}}
 }
 
-var repoWords = []string{"commits", "base", "dirty", "layer", "changed", "misfit", "prefix", "state", "submodule", "writes", "saves", "dirties"}
+var repoWords = []string{"commits", "base", "dirty", "layer", "changed", "misfit", "prefix", "state", "submodule", "writes", "saves", "dirties", "lacks", "in-place"}
 
 const repoRoot = "/repo"
 
@@ -133,7 +135,7 @@ func (s *Set) playRepo(text string) error {
 	r.set = s
 	for name, f := range map[string]builtinFunc{
 		"pytest": r.pytest, "git.repo": r.repo, "git.resolve": r.resolve, "git.merge_base": r.mergeBase, "git.commit": r.commit, "git.commits": r.between, "git.submodules": r.submodules,
-		"git.diff": r.diff, "git.worktree": r.worktree, "git.copy_changes": r.copyChanges, "git.apply": r.apply, "git.in_place": r.swap, "git.meanwhile": r.meanwhile,
+		"git.diff": r.diff, "git.worktree": r.worktree, "git.copy_changes": r.copyChanges, "git.copy_ignored": r.copyIgnored, "git.rewind": r.rewind, "git.apply": r.apply, "git.in_place": r.swap, "git.meanwhile": r.meanwhile,
 	} {
 		at := slices.IndexFunc(s.Builtins, func(b engine.Builtin) bool { return b.Name == name })
 		if at < 0 {
@@ -181,7 +183,7 @@ func (r *repo) head() any {
 }
 
 func (r *repo) repo(*engine.Call, map[string]starlark.Value) (starlark.Value, error) {
-	facts := map[string]any{"root": repoRoot, "prefix": r.fact("prefix"), "head": r.head(), "dirty": r.is("dirty"), "state": r.fact("state")}
+	facts := map[string]any{"root": repoRoot, "prefix": r.fact("prefix"), "head": r.head(), "dirty": r.is("dirty"), "in_place": r.is("in-place"), "state": r.fact("state")}
 	if r.is("submodule") {
 		facts["submodules"] = []any{map[string]any{"path": r.fact("submodule"), "dirty": true}}
 	}
@@ -249,6 +251,23 @@ func (r *repo) copyChanges(_ *engine.Call, given map[string]starlark.Value) (sta
 		return nil, fmt.Errorf("git.copy_changes: the tree is of %s, not of HEAD", r.trees[path])
 	}
 	r.trees[path] = "change"
+	return starlark.NewList(nil), nil
+}
+
+func (r *repo) copyIgnored(*engine.Call, map[string]starlark.Value) (starlark.Value, error) {
+	out := starlark.NewList(nil)
+	for _, said := range r.facts["lacks"] {
+		kind, path, _ := strings.Cut(said, ":")
+		v, err := newRecord("lack", map[string]any{"path": path, "kind": kind})
+		if err != nil {
+			return nil, err
+		}
+		_ = out.Append(v)
+	}
+	return out, nil
+}
+
+func (r *repo) rewind(*engine.Call, map[string]starlark.Value) (starlark.Value, error) {
 	return starlark.NewList(nil), nil
 }
 

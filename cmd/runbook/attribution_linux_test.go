@@ -128,6 +128,66 @@ def add(a, b):
     return a - b
 `
 
+// What git keeps is not all that this code needs: an ignored file, an empty
+// directory, the name of the branch. And in its second run it finds a cache.
+const needsMore = `
+-- COMMIT a calculator --
+-- calc.py --
+import json, os, subprocess
+
+def add(a, b):
+    branch = subprocess.check_output(["git", "branch", "--show-current"], text=True).strip()
+    assert branch == "main" and os.path.isdir("data")
+    return a + b + json.load(open("local.json"))["more"]
+-- test_calc.py --
+import calc, os, subprocess
+
+def test_add():
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "-qam", "by the test", "--allow-empty"], check=True)
+    subprocess.run(["git", "tag", "by-the-test"], check=True)
+    assert calc.add(1, 2) == 3
+-- .gitignore --
+local.json
+cache
+__pycache__
+-- local.json --
+{"more": 0}
+-- EMPTY data --
+-- UNCOMMITTED --
+-- calc.py --
+import json, os, subprocess
+
+def add(a, b):
+    branch = subprocess.check_output(["git", "branch", "--show-current"], text=True).strip()
+    assert branch == "main" and os.path.isdir("data")
+    if not os.path.exists("cache"):
+        open("cache", "w").close()
+        return a - b
+    return a + b + json.load(open("local.json"))["more"]
+`
+
+// The change writes where both sides read.
+const poisonous = `
+-- COMMIT a calculator --
+-- calc.py --
+import os
+
+def add(a, b):
+    return a + b if not os.path.exists(os.environ["COUNTERS"] + "/poison") else 0
+-- test_calc.py --
+import calc
+
+def test_add():
+    assert calc.add(1, 2) == 3
+-- UNCOMMITTED --
+-- calc.py --
+import os
+
+def add(a, b):
+    open(os.environ["COUNTERS"] + "/poison", "w").close()
+    return a + b if not os.path.exists(os.environ["COUNTERS"] + "/poison") else 0
+`
+
 // attributed is one question to the recipe, and its answer.
 type attributed struct {
 	name    string
@@ -157,6 +217,10 @@ var attributions = []attributed{
 		code: 1, want: "note baseline-cannot-run, fault regression", says: "the change broke it, and not by `tests/**`"},
 	{name: "the layer that broke it", history: brokenNow, args: []string{"--case", "tests/test_calc.py::test_add", "--layer", "calc"},
 		code: 1, want: "fault regression, fault layer", says: "it is `calc` that brings the failure"},
+	{name: "what git does not keep", history: needsMore, args: []string{"--case", "test_calc.py::test_add"},
+		code: 1, want: "fault regression", says: "baseline 0 of 3 (0 %, 95 % interval 0–56 %), change 4 of 4"},
+	{name: "poisoned from outside", history: poisonous, args: []string{"--case", "test_calc.py::test_add"},
+		code: 3, want: "unknown cannot-tell", says: "it passed at the baseline before the change had ever run, and never after"},
 	{name: "in place", history: brokenNow, args: []string{"--case", "tests/test_calc.py::test_add", "--in-place", "--allow", "write"},
 		code: 1, want: "fault regression"},
 	{name: "in place, not granted", history: brokenNow, args: []string{"--case", "tests/test_calc.py::test_add", "--in-place"},
@@ -514,6 +578,10 @@ func (g *gateStage) repository(t *testing.T, history string) string {
 		case "COMMIT", "UNCOMMITTED":
 			commit()
 			subject = rest
+		case "EMPTY":
+			if err := os.Mkdir(filepath.Join(repo, rest), 0o755); err != nil {
+				t.Fatal(err)
+			}
 		case "BRANCH":
 			commit()
 			subject = ""
