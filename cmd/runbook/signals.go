@@ -17,7 +17,8 @@ import (
 // the cause that the engine closes a run by. The second one ends what we started
 // with SIGKILL, and the process: whoever presses twice does not want to wait for
 // anybody's grace. Work trees are put back all the same, unless a third one says
-// that this takes too long.
+// that this takes too long. Ctrl-\ is taken for Ctrl-C: Go would dump our stacks, and
+// leave a work tree as it is.
 //
 // A SIGINT that was ignored when we were started (a background job of a
 // script) stays ignored.
@@ -30,6 +31,9 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 	}
 	if signal.Ignored(syscall.SIGHUP) {
 		wanted = append(wanted[:1], wanted[2:]...)
+	}
+	if !signal.Ignored(syscall.SIGQUIT) {
+		wanted = append(wanted, syscall.SIGQUIT)
 	}
 	signal.Notify(ch, wanted...)
 
@@ -112,7 +116,7 @@ func putBackUnless(again <-chan os.Signal) {
 }
 
 func cause(s os.Signal) error {
-	if s == syscall.SIGINT {
+	if s == syscall.SIGINT || s == syscall.SIGQUIT {
 		return engine.ErrInterrupted
 	}
 	return engine.ErrTerminated
@@ -126,9 +130,4 @@ func codeOfCause(cause error) int {
 	return 143
 }
 
-func codeOf(s os.Signal) int {
-	if s == syscall.SIGINT {
-		return 130
-	}
-	return 143
-}
+func codeOf(s os.Signal) int { return codeOfCause(cause(s)) }
