@@ -148,6 +148,9 @@ func sayRestored(call *engine.Call, done probe.Restored) {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent",
 			Detail: "what git ignores was removed meanwhile, and nothing of it was kept: " + shorten(done.Lost)})
 	}
+	if len(done.Cut) > 0 {
+		call.Cover(event.Coverage{Probe: call.Name, Status: "absent", Detail: "what was one file by several names was replaced meanwhile, and is a file of its own now: " + shorten(done.Cut)})
+	}
 	if done.Moved != "" {
 		call.Cover(event.Coverage{Probe: call.Name, Status: "absent", Detail: fmt.Sprintf("HEAD moved to %.12s meanwhile, and was left there", done.Moved), Remedy: "git reflog"})
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -172,7 +173,7 @@ func (p *InPlace) swap(ctx context.Context) error {
 		if err != nil || info.ModTime().UnixNano() != f.MTime {
 			return fmt.Errorf("git: %s changed while it was kept", Clean([]byte(path)))
 		}
-		from, to := filepath.Join(g.Root, path), asideOf(p, i)
+		from, to := filepath.Join(g.Root, path), asideOf(p, i, "")
 		err = os.Rename(from, to)
 		if errors.Is(err, syscall.EXDEV) {
 			err = os.Remove(from) // the object is what is left of it
@@ -181,11 +182,6 @@ func (p *InPlace) swap(ctx context.Context) error {
 			return fmt.Errorf("git: make room: %w", err)
 		}
 		p.Changed = append(p.Changed, path)
-		for _, dir := range parents(path) {
-			if os.Remove(filepath.Join(g.Root, dir)) != nil {
-				break // others are in it
-			}
-		}
 	}
 	for _, put := range p.kept.Put {
 		if err := ctx.Err(); err != nil {
@@ -193,7 +189,7 @@ func (p *InPlace) swap(ctx context.Context) error {
 		}
 		from, to := filepath.Join(p.private("base"), string(put.Path)), filepath.Join(g.Root, string(put.Path))
 		if info, err := os.Lstat(to); err == nil && info.IsDir() {
-			removeEmpty(to) // what was in it waits aside
+			p.emptiedBelow(string(put.Path)) // what was in it waits aside
 		}
 		err := os.MkdirAll(filepath.Dir(to), 0o777)
 		if err == nil {
@@ -208,9 +204,43 @@ func (p *InPlace) swap(ctx context.Context) error {
 		p.age(to, string(put.Path))
 		p.Changed = append(p.Changed, string(put.Path))
 	}
+	for _, path := range p.Changed {
+		for _, dir := range parents(path) {
+			if !p.emptied(dir) { // Python would take it for a package
+				break
+			}
+		}
+	}
 	slices.Sort(p.Changed)
 	p.Changed = slices.Compact(p.Changed)
 	return nil
+}
+
+// emptied takes a directory away in which nothing is left, and reports whether
+// that was so. One that belongs there waits, as files do, and comes back with its
+// attributes.
+func (p *InPlace) emptied(dir string) bool {
+	at := filepath.Join(p.Root, dir)
+	info, err := p.git.place(dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	if left, err := os.ReadDir(at); err != nil || len(left) > 0 {
+		return false
+	}
+	i, here := p.kept.directory(dir)
+	return here && os.Rename(at, asideOf(p, i, "d")) == nil || os.Remove(at) == nil
+}
+
+// emptiedBelow does so with a directory that holds nothing but such.
+func (p *InPlace) emptiedBelow(dir string) {
+	entries, _ := os.ReadDir(filepath.Join(p.Root, dir))
+	for _, e := range entries {
+		if e.IsDir() {
+			p.emptiedBelow(filepath.Join(dir, e.Name()))
+		}
+	}
+	p.emptied(dir)
 }
 
 // age makes a file that was put in place look older when its time of change is
@@ -226,7 +256,7 @@ func (p *InPlace) age(at, path string) {
 	_ = os.Chtimes(at, older, older)
 }
 
-// asideOf is where file number i of the list waits.
-func asideOf(p *InPlace, i int) string {
-	return filepath.Join(p.private("aside"), fmt.Sprint(i))
+// asideOf is where file number i of the list waits, or directory "d" number i.
+func asideOf(p *InPlace, i int, kind string) string {
+	return filepath.Join(p.private("aside"), kind+strconv.Itoa(i))
 }

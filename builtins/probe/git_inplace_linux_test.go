@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"runbook/builtins/probe"
 )
@@ -294,4 +295,109 @@ func TestInPlaceIsNoSourceOfAStalePyc(t *testing.T) {
 			t.Errorf("restored to second %d, was %d: %v", mtime(), before, err)
 		}
 	}
+}
+
+// 2026-11-28: directories came back as new ones, without their attributes, and
+// names of one file were two files afterwards.
+func TestInPlaceKeepsDirectoriesAndHardLinks(t *testing.T) {
+	t.Parallel()
+	y := messy(t)
+	y.write("un/tra/two", "a file of several names\n", "pack/mod.py", "x = 1\n")
+	at := func(path string) string { return filepath.Join(y.dir, path) }
+	outside := filepath.Join(filepath.Dir(y.dir), "outside")
+	err := errors.Join(os.Link(at("un/tra/two"), at("un/three")), os.Link(at("unstaged"), outside), os.Link(at("same"), at("same-too")), os.Chmod(at("pack"), 0o555))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(at("pack"), 0o755) })
+	marked := unix.Setxattr(at("un/tra"), "user.mark", []byte("mine"), 0) == nil // not every file system can
+	inode := func(path string) uint64 {
+		t.Helper()
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			t.Fatal(err)
+		}
+		return st.Ino
+	}
+	paths := []string{outside}
+	for path := range y.print(".git") {
+		if strings.HasSuffix(path, "/") {
+			paths = append(paths, at(path))
+		}
+	}
+	for _, path := range []string{"un/tra/two", "un/three", "unstaged", "same", "same-too"} {
+		paths = append(paths, at(path))
+	}
+	inodes := map[string]uint64{}
+	for _, path := range paths {
+		inodes[path] = inode(path)
+	}
+	before := y.print(".git/objects")
+	for _, ref := range []string{"base", ""} {
+		there, err := y.open().ChangeInPlace(t.Context(), y.logs, ref, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y.write("un/tra/new/x", "a test made the directory again\n", "same-too", "rm")
+		if f, err := os.OpenFile(at("same"), os.O_WRONLY|os.O_APPEND, 0); err != nil {
+			t.Error(err)
+		} else if _, err = f.WriteString("a test writes\n"); errors.Join(err, f.Close()) != nil {
+			t.Error(err)
+		}
+		if _, err := there.Restore(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		unchanged(t, before, y.print(".git/objects", ".git/refs/runbook"))
+		for _, path := range paths {
+			if now := inode(path); now != inodes[path] {
+				t.Errorf("%q: %s is inode %d, was %d", ref, path, now, inodes[path])
+			}
+		}
+		var mark [8]byte
+		if n, _ := unix.Getxattr(at("un/tra"), "user.mark", mark[:]); marked && string(mark[:max(0, n)]) != "mine" {
+			t.Errorf("%q: the attribute of a directory is %q", ref, mark[:max(0, n)])
+		}
+	}
+}
+
+// 2026-11-28: 20 GB of a hole were read for minutes.
+func TestInPlaceCopiesNoFileOfManyGigabytes(t *testing.T) {
+	t.Parallel()
+	y := messy(t)
+	before := y.print(".git/objects")
+	hole := func(path string) {
+		t.Helper()
+		y.write(path, "")
+		if err := os.Truncate(filepath.Join(y.dir, path), 20<<30); err != nil {
+			t.Skip("no file can be so large here: ", err)
+		}
+	}
+	hole("it's big.img")
+	_, err := y.open().ChangeInPlace(t.Context(), y.logs, "base", nil)
+	var not *probe.NotNowError
+	if !errors.As(err, &not) || not.Why != "it's big.img is of 20 GiB, and what git does not ignore is copied first" || !strings.HasPrefix(not.Do, `echo '/it'\''s big.img' >>`) {
+		t.Fatalf("%v", err)
+	}
+	y.nothingLeft()
+	y.write("it's big.img", "rm")
+
+	there, err := y.open().ChangeInPlace(t.Context(), y.logs, "base", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hole("new.img")
+	hole("made/new.img")
+	y.write("made/small", "kept\n")
+	done, err := there.Restore(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"made/new.img", "new.img"}, done.Passed); d != "" {
+		t.Errorf("left (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]string{"made/small"}, done.Meanwhile); d != "" {
+		t.Errorf("kept (-want +got):\n%s", d)
+	}
+	y.write("new.img", "rm", "made", "rm")
+	unchanged(t, before, y.print(".git/objects", ".git/refs/runbook"))
 }

@@ -41,6 +41,7 @@ type keptFile struct {
 	Blob  string  `json:"blob,omitempty"` // of the bytes as they lie on disk
 	Class string  `json:"class,omitempty"`
 	Aside bool    `json:"aside,omitempty"` // it makes room for the base's content
+	Inode uint64  `json:"inode,omitempty"` // of a file with several names (hard links); 0 = it has one
 }
 
 // Classes of a keptFile.
@@ -63,6 +64,9 @@ func keptAs(path string, info fs.FileInfo) keptFile {
 		Perm: uint32(info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky))}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		k.UID, k.GID = int(st.Uid), int(st.Gid)
+		if st.Nlink > 1 && info.Mode().IsRegular() {
+			k.Inode = st.Ino
+		}
 	}
 	switch {
 	case info.IsDir():
@@ -74,6 +78,11 @@ func keptAs(path string, info fs.FileInfo) keptFile {
 		k.Mode = modeFile
 	}
 	return k
+}
+
+// directory is the place of one in the list, or where it would stand.
+func (k *keptTree) directory(dir string) (i int, here bool) {
+	return slices.BinarySearchFunc(k.Dirs, RawPath(dir), func(f keptFile, path RawPath) int { return cmp.Compare(f.Path, path) })
 }
 
 // standing is a kept tree with where HEAD is, and the index, and no files yet.
@@ -136,6 +145,13 @@ func (g *Git) scan(ctx context.Context) (*keptTree, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if size := g.sizeOf(path); size > mostKept {
+			not := &NotNowError{Root: g.Root, Why: fmt.Sprintf("%s is of %d GiB, and what git does not ignore is copied first", Clean([]byte(path)), size>>30)}
+			if class == classUntracked {
+				not.Do = fmt.Sprintf(`echo '/%s' >> "$(git rev-parse --git-path info/exclude)"`, strings.ReplaceAll(Clean([]byte(path)), "'", `'\''`))
+			}
+			return nil, not
+		}
 		f, err := g.keep(path, sum)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -148,6 +164,19 @@ func (g *Git) scan(ctx context.Context) (*keptTree, error) {
 	}
 	slices.SortFunc(k.Files, func(a, b keptFile) int { return cmp.Compare(a.Path, b.Path) })
 	return k, g.directories(ctx, k)
+}
+
+// mostKept is how large a file is at most of which a copy is kept: to read and to
+// store it takes a minute. One with holes is read as a whole, too.
+const mostKept = 4 << 30
+
+// sizeOf is that of a regular file in bytes, as ls shows it; 0 = there is none.
+func (g *Git) sizeOf(path string) int64 {
+	info, err := g.file(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
 }
 
 // keep reads one file of the work tree.

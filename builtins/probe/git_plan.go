@@ -235,9 +235,7 @@ func (p *InPlace) takeDirectory(dir string, take func(string) error) error {
 
 // keepDirectory adds a directory to those that are kept.
 func (p *InPlace) keepDirectory(dir string) error {
-	i, known := slices.BinarySearchFunc(p.kept.Dirs, RawPath(dir), func(f keptFile, path RawPath) int {
-		return strings.Compare(string(f.Path), string(path))
-	})
+	i, known := p.kept.directory(dir)
 	if known {
 		return nil
 	}

@@ -63,6 +63,12 @@ func (b *putBack) prove(ctx context.Context) error {
 		}
 	}
 	slices.Sort(b.done.Lost)
+	b.done.Cut = nil
+	for _, f := range b.k.Files {
+		if f.Inode != 0 && inodeAt(filepath.Join(b.g.Root, string(f.Path))) != f.Inode {
+			b.done.Cut = append(b.done.Cut, string(f.Path))
+		}
+	}
 	b.done.Moved = ""
 	if now.Head != b.k.Head || now.Branch != b.k.Branch {
 		b.done.Moved = now.Head
@@ -115,6 +121,7 @@ func (b *putBack) lie(ctx context.Context) (*keptTree, error) {
 	if err := b.g.directories(ctx, now); err != nil { // for what is ignored
 		return nil, err
 	}
+	now.Odd = append(now.Odd, b.large...)
 	now.Dirs = nil
 	for _, d := range b.k.Dirs {
 		if info, err := b.g.place(string(d.Path)); err == nil && info.IsDir() {

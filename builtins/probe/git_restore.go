@@ -25,7 +25,8 @@ type Restored struct {
 	Passed    []string // what git ignores, or does not keep, made or changed meanwhile: it stays
 	// Submodules are those with changes of their own now, which had none: they stay.
 	Submodules []string
-	Moved      string // HEAD is another commit now, which is left alone; "" = it is not
+	Cut        []string // hard links: it was replaced meanwhile, and its other names are of the old file
+	Moved      string   // HEAD is another commit now, which is left alone; "" = it is not
 }
 
 // NotRestoredError is the loud one: the work tree is not as it was. Everything
@@ -113,6 +114,8 @@ type putBack struct {
 	past map[RawPath]bool // files and directories that were ignored
 	subs bool             // there are submodules
 	done *Restored
+
+	large []RawPath // new files that are too large to be kept
 }
 
 func (b *putBack) all(ctx context.Context) (err error) {
@@ -263,6 +266,12 @@ func (b *putBack) takeAway(ctx context.Context, wrong, foreign []string) error {
 		return err
 	}
 	for _, path := range wrong {
+		if back, err := b.writeThrough(ctx, path); back || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := os.Remove(filepath.Join(b.g.Root, path)); err != nil && !errors.Is(absent(err), fs.ErrNotExist) {
 			return fmt.Errorf("git: put back: %w", err)
 		}
@@ -278,19 +287,61 @@ func (b *putBack) takeAway(ctx context.Context, wrong, foreign []string) error {
 	return nil
 }
 
+// writeThrough gives a file with several names its bytes back without a new
+// inode: the others, which may lie anywhere, go on being names of it, and show
+// what they showed.
+func (b *putBack) writeThrough(ctx context.Context, path string) (done bool, err error) {
+	f, ok := b.was[RawPath(path)]
+	at := filepath.Join(b.g.Root, path)
+	if !ok || f.Inode == 0 || inodeAt(at) != f.Inode {
+		return false, nil
+	}
+	text, err := b.g.ask(ctx, "cat-file", "blob", f.Blob)
+	if err != nil {
+		return false, err
+	}
+	_ = os.Chmod(at, 0o600) // polish gives it its own
+	file, err := os.OpenFile(at, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return false, nil // it is being executed: a new one, then
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return false, fmt.Errorf("git: put back: %w", err)
+	}
+	b.done.Files++
+	return true, nil
+}
+
+// inodeAt is that of a regular file; 0 = there is none.
+func inodeAt(path string) uint64 {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return fileOf(info).inode
+}
+
 // fill makes directories and files that are missing, from where they wait, or
 // else from their objects.
 func (b *putBack) fill(ctx context.Context) error {
-	for _, d := range b.k.Dirs {
-		at := filepath.Join(b.g.Root, string(d.Path))
+	for i, d := range b.k.Dirs {
+		at, waits := filepath.Join(b.g.Root, string(d.Path)), asideOf(b.p, i, "d")
 		info, err := os.Lstat(at)
 		if err == nil && info.IsDir() {
+			if exists(waits) {
+				b.takePlace(waits, at)
+			}
 			continue
 		}
 		if err == nil { // a file has come to stand there
 			if err := b.takeAway(ctx, []string{string(d.Path)}, []string{string(d.Path)}); err != nil {
 				return err
 			}
+		}
+		_ = os.Chmod(waits, 0o700) // polish gives it its own
+		if os.Rename(waits, at) == nil {
+			continue
 		}
 		if err := os.Mkdir(at, 0o700); err != nil {
 			return fmt.Errorf("git: put back: %w", err)
@@ -323,9 +374,38 @@ func (b *putBack) fill(ctx context.Context) error {
 	return nil
 }
 
-// bring puts one file back.
+// takePlace puts a directory that waits in the place of one that was made
+// meanwhile, with all that is in that. Where it cannot be done the new one stays:
+// it becomes the same but for what its attributes were.
+func (b *putBack) takePlace(waits, at string) {
+	_ = os.Chmod(waits, 0o700) // polish gives it its own
+	entries, _ := os.ReadDir(at)
+	for _, e := range entries {
+		if os.Rename(filepath.Join(at, e.Name()), filepath.Join(waits, e.Name())) != nil {
+			break
+		}
+	}
+	if os.Remove(at) == nil {
+		_ = os.Rename(waits, at)
+		return
+	}
+	entries, _ = os.ReadDir(waits)
+	for _, e := range entries {
+		_ = os.Rename(filepath.Join(waits, e.Name()), filepath.Join(at, e.Name()))
+	}
+}
+
+// bring puts one file back: by a name that it has in the tree, from where it
+// waits, or from its object.
 func (b *putBack) bring(ctx context.Context, i int, f keptFile, at string) error {
-	waits := asideOf(b.p, i)
+	for _, other := range b.k.Files {
+		if f.Inode != 0 && other.Inode == f.Inode && other.Path != f.Path {
+			if from := filepath.Join(b.g.Root, string(other.Path)); inodeAt(from) == f.Inode && os.Link(from, at) == nil {
+				return nil
+			}
+		}
+	}
+	waits := asideOf(b.p, i, "")
 	if info, err := os.Lstat(waits); err == nil && keepable(info) {
 		if blob, err := b.sum.blob(waits, info); err == nil && blob == f.Blob && os.Rename(waits, at) == nil {
 			return nil

@@ -79,8 +79,20 @@ func (b *putBack) newFiles(ctx context.Context) ([]string, error) {
 	return slices.DeleteFunc(new, func(path string) bool {
 		_, was := b.was[RawPath(path)]
 		// Those with a slash at their end are other repositories: not ours to move.
-		return was || strings.HasSuffix(path, "/") || b.wasIgnored(path)
+		return was || strings.HasSuffix(path, "/") || b.wasIgnored(path) || b.tooLarge(path)
 	}), err
+}
+
+// tooLarge reports whether a new file is too large to be kept. Then it stays, and
+// is named.
+func (b *putBack) tooLarge(path string) bool {
+	if b.g.sizeOf(path) <= mostKept {
+		return false
+	}
+	if !slices.Contains(b.large, RawPath(path)) {
+		b.large = append(b.large, RawPath(path))
+	}
+	return true
 }
 
 // wasIgnored reports whether git ignored a path, or a directory that it lies in.
@@ -132,7 +144,9 @@ func (b *putBack) dissolve(ctx context.Context, dir string) error {
 		case d.IsDir():
 			return nil
 		}
-		files = append(files, strings.TrimPrefix(at, b.g.Root+"/"))
+		if path := strings.TrimPrefix(at, b.g.Root+"/"); !b.tooLarge(path) {
+			files = append(files, path)
+		}
 		return nil
 	})
 	if err != nil {

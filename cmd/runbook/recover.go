@@ -32,6 +32,10 @@ type leftover struct {
 	Meanwhile  []string  `json:"meanwhile"`
 	Submodules []string  `json:"submodules,omitempty"` // that have changes now, and had none
 	Ref        string    `json:"ref,omitempty"`        // which keeps these
+	Moved      string    `json:"moved,omitempty"`      // where HEAD is now; "" = where it was
+	Passed     []string  `json:"passed,omitempty"`     // that came meanwhile and are left: ignored, or too large to be kept
+	Gone       []string  `json:"gone,omitempty"`       // that git ignores, and nothing was kept of
+	Cut        []string  `json:"cut,omitempty"`        // that were a name of another file, too
 	Notes      []string  `json:"notes"`                // files that speak of it
 	Lost       bool      `json:"lost,omitempty"`       // its repository is not there
 	Forgotten  bool      `json:"forgotten,omitempty"`  // with --forget
@@ -208,9 +212,8 @@ func leftoverOf(r probe.Recovery) leftover {
 	for _, path := range r.Restored.Meanwhile {
 		l.Meanwhile = append(l.Meanwhile, probe.Clean([]byte(path)))
 	}
-	for _, path := range r.Restored.Submodules {
-		l.Submodules = append(l.Submodules, probe.Clean([]byte(path)))
-	}
+	l.Moved = r.Restored.Moved
+	l.Submodules, l.Passed, l.Gone, l.Cut = cleaned(r.Restored.Submodules), cleaned(r.Restored.Passed), cleaned(r.Restored.Lost), cleaned(r.Restored.Cut)
 	if p := r.Process; p != nil {
 		l.Process, l.Command = p.PID, strings.Join(p.Args, " ")
 	}
@@ -218,6 +221,15 @@ func leftoverOf(r probe.Recovery) leftover {
 		l.Error = probe.Clean([]byte(r.Err.Error()))
 	}
 	return l
+}
+
+// cleaned are paths as they can be printed; nil = there are none.
+func cleaned(paths []string) []string {
+	var out []string
+	for _, path := range paths {
+		out = append(out, probe.Clean([]byte(path)))
+	}
+	return out
 }
 
 func (l leftover) text(list bool) string {
@@ -272,6 +284,21 @@ func (l leftover) text(list bool) string {
 	}
 	if n := len(l.Meanwhile); n > 0 {
 		text += fmt.Sprintf("\n  what was written there meanwhile is kept: git show --stat %s\n    %s", l.Ref, strings.Join(l.Meanwhile[:min(n, 5)], "\n    "))
+	}
+	if l.Moved != "" {
+		text += fmt.Sprintf("\n  but for HEAD, which moved to %.12s meanwhile, and was left there: git status shows what that differs in", l.Moved)
+	}
+	for _, more := range []struct {
+		what  string
+		paths []string
+	}{
+		{"what came meanwhile that git ignores, or that is too large to be kept, is still there", l.Passed},
+		{"what git ignores, and is gone, was not kept", l.Gone},
+		{"what was one file by several names is a file of its own now", l.Cut},
+	} {
+		if n := len(more.paths); n > 0 {
+			text += fmt.Sprintf("\n  %s: %s", more.what, strings.Join(more.paths[:min(n, 5)], ", "))
+		}
 	}
 	if len(l.Submodules) > 0 {
 		text += "\n  but for what was written into its submodules: " + strings.Join(l.Submodules, ", ")
