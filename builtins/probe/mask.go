@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"slices"
 	"strings"
 
 	"runbook/lazyregexp"
@@ -91,8 +92,9 @@ var (
 	bearer      = lazyregexp.New(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}`)
 	tokenShapes = lazyregexp.New(`\b(gh[opsu]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}`)
 	// pairs finds NAME=VALUE, NAME: VALUE, "NAME": "VALUE" and --NAME VALUE in
-	// a text; whether NAME is secret is decided outside.
-	pairs = lazyregexp.New(`([A-Za-z_-][A-Za-z0-9_.-]*)(["']?(?:=|:[ \t]+|:["'])["']?|[ \t]+)([^\s"'&;,]+)`)
+	// a text, up to the first letter of VALUE: the rest of it may be a megabyte,
+	// and hold the next pair. Whether NAME is secret is decided outside.
+	pairs = lazyregexp.New(`([A-Za-z_-][A-Za-z0-9_.-]*)(["']?(?:=|:[ \t]+|:["'])["']?|[ \t]+)[^\s"'&;,]`)
 )
 
 // maskText masks inside a text such as a shell command or a URL. A value ends
@@ -101,10 +103,19 @@ func maskText(text string) string {
 	if !strings.ContainsAny(text, "=:-_ ") {
 		return text
 	}
-	text = urlUser().ReplaceAllString(text, "$1:"+masked+"@")
-	text = bearer().ReplaceAllString(text, "$1 "+masked)
-	text = tokenShapes().ReplaceAllString(text, masked)
-
+	if strings.Contains(text, "://") {
+		text = urlUser().ReplaceAllString(text, "$1:"+masked+"@")
+	}
+	lower := strings.ToLower(text)
+	if strings.Contains(lower, "bearer") || strings.Contains(lower, "basic") {
+		text = bearer().ReplaceAllString(text, "$1 "+masked)
+	}
+	if hasAny(text, "gh", "glpat-", "xox", "github_pat_") {
+		text = tokenShapes().ReplaceAllString(text, masked)
+	}
+	if !hasAny(lower, "pass", "pwd", "secret", "token", "key", "cred", "auth", "bearer", "cookie") {
+		return text // every name of a secret has one of these in it
+	}
 	var out strings.Builder
 	for {
 		m := pairs().FindStringSubmatchIndex(text)
@@ -112,10 +123,17 @@ func maskText(text string) string {
 			out.WriteString(text)
 			return out.String()
 		}
-		name, sep, value := text[m[2]:m[3]], text[m[4]:m[5]], text[m[6]:m[7]]
-		secret := namesSecret(name) && !schemes[strings.ToLower(value)]
-		if strings.TrimLeft(sep, " \t") == "" {
-			secret = flagOfSecret(name) && secret && value[0] != '-' && len(name) > 2
+		name, sep, secret := text[m[2]:m[3]], text[m[4]:m[5]], false
+		end := m[5]
+		if namesSecret(name) {
+			end = len(text)
+			if n := strings.IndexAny(text[m[5]:], " \t\n\f\r\"'&;,"); n >= 0 {
+				end = m[5] + n
+			}
+			secret = !schemes[strings.ToLower(text[m[5]:end])]
+			if strings.TrimLeft(sep, " \t") == "" {
+				secret = flagOfSecret(name) && secret && text[m[5]] != '-' && len(name) > 2
+			}
 		}
 		if !secret {
 			// Only the name is done with: the value may be the name of the next pair.
@@ -124,14 +142,18 @@ func maskText(text string) string {
 			continue
 		}
 		out.WriteString(text[:m[5]] + masked)
-		end := m[7]
 		if quote := sep[len(sep)-1]; quote == '"' || quote == '\'' { // then it may hold spaces
-			if n := strings.IndexByte(text[m[6]:], quote); n >= 0 {
-				end = m[6] + n
+			if n := strings.IndexByte(text[m[5]:], quote); n >= 0 {
+				end = m[5] + n
 			}
 		}
 		text = text[end:]
 	}
+}
+
+// hasAny is asked before a regular expression is: a command line may be a megabyte.
+func hasAny(text string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
 
 // schemes stand before the secret, not for it: "Authorization: Bearer …".

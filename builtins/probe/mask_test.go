@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -119,6 +120,32 @@ func TestCmdlineIsSplitAtNULs(t *testing.T) {
 	} {
 		if got := ParseCmdline([]byte(c.raw)); !slices.Equal(got, c.want) {
 			t.Errorf("%q: %q, want %q", c.raw, got, c.want)
+		}
+	}
+}
+
+// What is asked before the regular expressions are must let every name pass.
+func TestEveryNameOfASecretIsLookedFor(t *testing.T) {
+	for word := range secretWords {
+		if masked := string(MaskCmdline([]byte("sh\x00-c\x00x " + strings.ToUpper(word) + "=hunter2"))); strings.Contains(masked, "hunter2") {
+			t.Errorf("%s: %q", word, masked)
+		}
+	}
+	for word := range keyWords {
+		if masked := string(MaskCmdline([]byte("sh\x00-c\x00x " + word + "_key=hunter2"))); strings.Contains(masked, "hunter2") {
+			t.Errorf("%s: %q", word, masked)
+		}
+	}
+}
+
+// One that takes each value to its end for each name in it takes minutes.
+func TestALongCommandLineIsMaskedInOnePass(t *testing.T) {
+	for _, text := range []string{"a=b", "token=", "x y ", "--key ", "a:'", "://", "://a:", "="} {
+		long := "token=1 " + strings.Repeat(text, 1<<17/len(text))
+		began := time.Now()
+		MaskCmdline([]byte("sh\x00-c\x00" + long))
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%q, 128 kB of it: %s", text, took)
 		}
 	}
 }
