@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // The directories of design section 8, by the XDG base directory rules: a
@@ -12,8 +14,20 @@ import (
 
 var errNoHome = errors.New("no home directory: set HOME or XDG_STATE_HOME")
 
-// stateDir holds runs/ and journal/.
-func stateDir() (string, error) { return xdg("XDG_STATE_HOME", ".local/state") }
+// stateDir holds runs/ and journal/. Errors: there is no home directory, which
+// is nobody's to make but the system's (a daemon's or a stripped container's HOME
+// often names none).
+func stateDir() (string, error) {
+	dir, err := xdg("XDG_STATE_HOME", ".local/state")
+	home := os.Getenv("HOME")
+	if err != nil || !strings.HasPrefix(dir, home+"/") {
+		return dir, err
+	}
+	if _, err := os.Stat(home); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("no home directory: HOME=%s is not there: set HOME or XDG_STATE_HOME", home)
+	}
+	return dir, nil
+}
 
 // configDir holds config.toml and recipes/.
 func configDir() (string, error) { return xdg("XDG_CONFIG_HOME", ".config") }
