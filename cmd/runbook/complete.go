@@ -31,8 +31,8 @@ func (d *door) completeRun(cmd *cobra.Command, args []string, word string) ([]st
 			}
 		}
 	}
-	if flag, value, ok := openFlag(flags, args, word); ok {
-		return d.completeValue(recipe, flag, value, word)
+	if flag, ok := openFlag(flags, args, word); ok {
+		return d.completeValue(recipe, flag)
 	}
 	if strings.HasPrefix(word, "-") {
 		var out []string
@@ -70,7 +70,7 @@ func firstWord(ours *pflag.FlagSet, args []string) string {
 
 // openFlag is the flag whose value is being typed: `--pid 24<tab>` or
 // `--pid=24<tab>`.
-func openFlag(sets []*pflag.FlagSet, args []string, word string) (name, value string, ok bool) {
+func openFlag(sets []*pflag.FlagSet, args []string, word string) (name string, ok bool) {
 	lookup := func(text string) *pflag.Flag {
 		for _, s := range sets {
 			if f := s.Lookup(strings.TrimPrefix(text, "--")); f != nil && strings.HasPrefix(text, "--") {
@@ -79,41 +79,36 @@ func openFlag(sets []*pflag.FlagSet, args []string, word string) (name, value st
 		}
 		return nil
 	}
-	if before, after, eq := strings.Cut(word, "="); eq {
+	if before, _, eq := strings.Cut(word, "="); eq {
 		if f := lookup(before); f != nil {
-			return f.Name, after, true
+			return f.Name, true
 		}
 	}
 	if len(args) > 0 {
 		if f := lookup(args[len(args)-1]); f != nil && f.NoOptDefVal == "" {
-			return f.Name, word, true
+			return f.Name, true
 		}
 	}
-	return "", "", false
+	return "", false
 }
 
-func (d *door) completeValue(recipe *engine.Recipe, flag, value, word string) ([]string, cobra.ShellCompDirective) {
+// completeValue offers values of a flag; without "--flag=", which the scripts of
+// the shells put back themselves.
+func (d *door) completeValue(recipe *engine.Recipe, flag string) ([]string, cobra.ShellCompDirective) {
 	const no = cobra.ShellCompDirectiveNoFileComp
-	prefix := strings.TrimSuffix(word, value) // "--pid=", where it is one word
-	with := func(list []string) []string {
-		for i := range list {
-			list[i] = prefix + list[i]
-		}
-		return list
-	}
 	switch flag {
 	case "allow":
-		return with([]string{"run", "write", "kill"}), no
+		return []string{"run", "write", "kill"}, no
 	case "color":
-		return with([]string{"auto", "always", "never"}), no
+		return []string{"auto", "always", "never"}, no
 	case "fail-on":
-		return with([]string{"fault", "warn"}), no
+		return []string{"fault", "warn"}, no
 	case "from":
 		return nil, cobra.ShellCompDirectiveDefault
 	case "record", "proc":
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	case "match":
-		return with(actorNames()), no
+		return actorNames(), no
 	}
 	if recipe == nil {
 		return nil, no
@@ -123,7 +118,7 @@ func (d *door) completeValue(recipe *engine.Recipe, flag, value, word string) ([
 		for _, s := range recipe.Steps {
 			names = append(names, s.Name+"\t"+s.Title)
 		}
-		return with(names), no
+		return names, no
 	}
 	for _, p := range recipe.Params {
 		if p.Flag() != flag {
@@ -131,9 +126,9 @@ func (d *door) completeValue(recipe *engine.Recipe, flag, value, word string) ([
 		}
 		switch p.Kind {
 		case engine.KindPids:
-			return with(actorPids()), no
+			return actorPids(), no
 		case engine.KindChoice:
-			return with(slices.Clone(p.Choices)), no
+			return slices.Clone(p.Choices), no
 		case engine.KindPath:
 			return nil, cobra.ShellCompDirectiveDefault
 		}

@@ -154,6 +154,9 @@ looks at the machine, names the cause, says what it means and what to do.`,
 				}
 				return usage(fmt.Sprintf("completion: no shell %q", args[0]), hintNearest(args[0], verbNames(cmd), "shells"))
 			}
+			if bash, _, err := c.Find([]string{"bash"}); err == nil {
+				d.bashCompletion(bash)
+			}
 		}
 	}
 	for _, c := range cmd.Commands() {
