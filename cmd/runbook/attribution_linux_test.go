@@ -67,6 +67,26 @@ def twice(a):
     return 2 * a
 `
 
+const twoChecks = `
+-- COMMIT a calculator --
+-- calc.py --
+def add(a, b):
+    return 4
+-- checks.py --
+def check(n):
+    assert n != 4
+    assert n != 5
+-- test_calc.py --
+import calc, checks
+
+def test_add():
+    checks.check(calc.add(1, 2))
+-- UNCOMMITTED --
+-- calc.py --
+def add(a, b):
+    return 5
+`
+
 const flakyHistory = `
 -- COMMIT a flaky calculator --
 -- calc/__init__.py --
@@ -209,6 +229,8 @@ var attributions = []attributed{
 		code: 3, want: "unknown cannot-tell", says: "3 against 3 can never be significant: p = 0.10 at best"},
 	{name: "pre-existing", history: brokenBefore, args: []string{"--case", "tests/test_calc.py::test_add"},
 		want: "note pre-existing", says: "it fails at the baseline already"},
+	{name: "two failures of one helper", history: twoChecks, args: []string{"--case", "test_calc.py::test_add"},
+		want: "warn fails-otherwise", says: "at different lines"},
 	{name: "flaky on both sides", history: flakyHistory, args: []string{"--case", "tests/test_calc.py", "--runs", "8"},
 		want: "warn flaky", says: "no difference was shown"},
 	{name: "baseline cannot run", history: newTest, args: []string{"--case", "tests/test_new.py::test_add"},
@@ -421,7 +443,18 @@ func TestAttributionFindsTheCommit(t *testing.T) {
 		}
 		return "def add(a, b):\n    return a + b\n"
 	})
+	otherwise := history(5, func(i int) string {
+		switch i {
+		case 1, 2:
+			return "def add(a, b):\n    return {}['b']\n"
+		case 4, 5:
+			return "def add(a, b):\n    return a - b\n"
+		}
+		return "def add(a, b):\n    return a + b\n"
+	})
 	for _, c := range []attributed{
+		{name: "another failure before it", history: otherwise, args: []string{"--case", "tests/test_calc.py::test_add", "--bisect", "good"},
+			code: 1, want: "fault regression, fault commit", says: `"number 4" (Ada,`},
 		{name: "certain", history: certain, args: []string{"--case", "tests/test_calc.py::test_add", "--bisect", "good"},
 			code: 1, want: "fault regression, fault commit", says: `"number 7" (Ada,`},
 		{name: "flaky", history: flaky, args: []string{"--case", "tests/test_calc.py::test_add", "--bisect", "good", "--until-sure"},
@@ -455,13 +488,16 @@ func TestAttributionOfBadInput(t *testing.T) {
 		{name: "no such file", args: []string{"--case", "no such file.py"}, want: "unknown case-cannot-run", says: "not found"},
 		{name: "no such base", args: append(there, "--base", "mian"), says: `no commit "mian" here (did you mean main?)`},
 		{name: "base is no ancestor of the search", args: append(there, "--bisect", "nope"), says: `no commit "nope" here`},
+		{name: "a baseline beside a search", args: append(there, "--base", "HEAD", "--bisect", "island"), code: 2, says: "--base with --bisect: the commit at which it passed is the baseline"},
 		{name: "a search from a commit that HEAD does not contain", args: append(there, "--bisect", "island"), says: "git: island is no ancestor of HEAD\ncould not look\n"},
 		{name: "no pytest", args: append(there, "--python", bare), says: "no pytest in " + bare},
 		{name: "no repository", dir: nowhere, args: there, says: "lies in no git work tree"},
 		{name: "layer that matches nothing", args: append(there, "--layer", "nope/**"), says: `"nope/**" matches no file`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.code = 3
+			if c.code == 0 {
+				c.code = 3
+			}
 			g.attribute(t, repo, c)
 		})
 	}
