@@ -581,7 +581,7 @@ func TestAFullOrReadOnlyDiskChangesNothing(t *testing.T) {
 	}
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
-		t.Skipf("mount: %v", err)
+		t.Skipf("root may not mount here, as in a container: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	y := newYard(t)

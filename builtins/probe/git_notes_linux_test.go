@@ -14,6 +14,7 @@ import (
 // holds for where it lies.
 func TestRecoverKnowsWhichRepositoryANoteIsOf(t *testing.T) {
 	t.Parallel()
+	probe.Needs(t, "cp")
 	y := messy(t)
 	before := y.print(".git/objects", ".git/refs/runbook")
 	cmd := y.aside("hang", "there")
@@ -22,7 +23,7 @@ func TestRecoverKnowsWhichRepositoryANoteIsOf(t *testing.T) {
 	of := func(dir string) *yard { return &yard{t: t, dir: dir, logs: y.logs} }
 	copied, moved := of(y.dir+" copied"), of(y.dir+" moved")
 	if out, err := exec.Command("cp", "-a", y.dir, copied.dir).CombinedOutput(); err != nil {
-		t.Skipf("needs cp -a: %v, %s", err, out)
+		t.Fatalf("cp -a: %v, %s", err, out)
 	}
 	if err := os.Rename(y.dir, moved.dir); err != nil {
 		t.Fatal(err)

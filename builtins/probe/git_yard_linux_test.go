@@ -33,9 +33,7 @@ type yard struct {
 
 func newYard(t testing.TB) *yard {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("needs git")
-	}
+	probe.Needs(t, "git")
 	top := t.TempDir()
 	y := &yard{t: t, dir: filepath.Join(top, "a repo\nof ours"), logs: probe.Journals{Dir: filepath.Join(top, "state")}}
 	if err := os.Mkdir(y.dir, 0o755); err != nil {

@@ -307,7 +307,7 @@ func TestRecoverRemovesPrivateDirectoriesWithoutALock(t *testing.T) {
 	}
 	defer leased.Close()
 	if _, err := unix.FcntlInt(leased.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
-		t.Skip("no leases here: ", err)
+		t.Skip("the file system gives no leases: ", err)
 	}
 	at := func(n int) string { return filepath.Join(tmp, fmt.Sprintf("runbook-pytest-%d", n)) }
 	for n := 1; n <= 6; n++ {

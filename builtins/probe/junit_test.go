@@ -152,19 +152,16 @@ func TestJUnitHoldsWhatXMLCannot(t *testing.T) {
 
 // Another reader, of which not one line is ours.
 func TestPythonReadsTheReport(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("python3 is not in PATH")
-	}
+	Needs(t, "python3")
 	path := filepath.Join(t.TempDir(), "report.xml")
-	err = WriteJUnit(path, []JUnitSuite{{Name: "a\x1b.py", Started: time.Unix(0, 0), Output: "\x00\xff", Cases: []JUnitCase{
+	err := WriteJUnit(path, []JUnitSuite{{Name: "a\x1b.py", Started: time.Unix(0, 0), Output: "\x00\xff", Cases: []JUnitCase{
 		{ID: "a.py::test_x[\x07]", Flaky: "flaky-hang", Attempts: []JUnitAttempt{try("hang", "é\xe9\x1b[0m"), try("passed", "")}},
 		{ID: "a.py::test_y", Attempts: []JUnitAttempt{try("failed", "no"), try("failed", "no")}},
 	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(python, "-c", `
+	out, err := exec.Command("python3", "-c", `
 import sys, xml.etree.ElementTree as tree
 root = tree.parse(sys.argv[1]).getroot()
 for case in root.iter("testcase"):

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -107,9 +106,7 @@ func TestASuiteIsNoOption(t *testing.T) {
 }
 
 func TestATimeoutAroundPytestIsSeen(t *testing.T) {
-	if _, err := exec.LookPath("timeout"); err != nil {
-		t.Skip("no timeout(1)")
-	}
+	Needs(t, "timeout")
 	python := impostor(t, filepath.Join(t.TempDir(), "python"), bootLine+`
 		echo '{"e":"start","id":"a.py::x"}' >>$EVENTS
 		trap '' TERM
