@@ -72,6 +72,10 @@ func (s *pytestStory) judge(e ending) verdict {
 		if !e.direct && s.finished && code == 0 {
 			code = s.code // a program around pytest forgot it
 		}
+		if why := wordOf(e.output, "ImportError while loading conftest"); code == 4 && why != "" {
+			// pytest's code for a wrong command line, which this is not.
+			return verdict{outcome: "error", reason: why + " " + strings.TrimSpace(strings.TrimPrefix(lastLine(e.output), "E "))}
+		}
 		return verdict{outcome: s.exited(code), reason: s.because(code, e)}
 	}
 	return v

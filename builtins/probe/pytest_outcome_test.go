@@ -69,6 +69,8 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		{"error of pytest", began + `{"e":"internal","m":"KeyError: 'x'","w":""}` + "\n" + finish(3), exit(3), verdict{"error", "", "error within pytest: KeyError: 'x'"}},
 		{"no such file", began, ending{code: 4, direct: true, output: "ERROR: file or directory not found: x.py\n\n"},
 			verdict{"usage", "", "ERROR: file or directory not found: x.py"}},
+		{"conftest.py raises", began, ending{code: 4, direct: true, output: "ImportError while loading conftest '/p/conftest.py'.\nconftest.py:1: in <module>\n    raise RuntimeError('no')\nE   RuntimeError: no\n"},
+			verdict{"error", "", "ImportError while loading conftest '/p/conftest.py'. RuntimeError: no"}},
 		{"no such option", "", ending{code: 4, direct: true, output: "ERROR: usage: pytest\npytest: error: unrecognized arguments: --nope\n  rootdir: /x\n"},
 			verdict{"usage", "", "error: unrecognized arguments: --nope"}},
 		// 2026-11-28: each of these was called a pass.
