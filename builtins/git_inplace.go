@@ -96,7 +96,7 @@ func (w *world) gitMeanwhile() engine.Builtin {
 	return engine.Builtin{
 		Name: "git.meanwhile",
 		Doc: "What was written into the user's work tree while `git.in_place` had changed it, by whoever it was.\n\n" +
-			"What is in two of these, and in all of the others, was rather written by the function itself. It is out of the work tree; `git show REF` prints it, `git restore --overlay --source=REF :/` brings it back.",
+			"What is in two of these, and in all of the others, was rather written by the function itself. It is out of the work tree; `git show REF` prints it, and `git show REF:FILE` one file of it.",
 		Returns: "list of restoration; one for each call of git.in_place in this run, in order",
 		Errors:  "only on wrong arguments",
 		Example: `[r.files for r in git.meanwhile() if r.files]`,
@@ -129,6 +129,9 @@ var restorationKind = &kind[restoration]{
 		{name: "base", typ: "string or None", doc: "commit whose content lay there; None: its own", get: func(r restoration) starlark.Value { return orNone(r.base) }},
 		{name: "files", typ: "list of string", doc: "that were written meanwhile, and are out of the work tree; what git ignores is in no list", get: func(r restoration) starlark.Value { return listOf(r.done.Meanwhile, text) }},
 		{name: "submodules", typ: "list of string", doc: "in which something was written meanwhile; they are left as they are", get: func(r restoration) starlark.Value { return listOf(r.done.Submodules, text) }},
+		{name: "writers", typ: "list of string", doc: "who had a file open for writing when it was put back, and goes on in one without a name: app.log is open for writing by python (pid 4242)", get: func(r restoration) starlark.Value {
+			return listOf(r.done.Writers, func(w probe.GitWriter) starlark.Value { return text(w.String()) })
+		}},
 		{name: "ref", typ: "string or None", doc: "that keeps them; None: nothing was written", get: func(r restoration) starlark.Value { return orNone(r.done.Ref) }},
 	},
 }

@@ -3,6 +3,7 @@ package builtins
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,6 +143,27 @@ func TestGitInPlacePutsBackWhateverEndsTheFunction(t *testing.T) {
 		t.Errorf("said %+v", r.covered)
 	}
 
+	// So is who has a file open, and goes on in one that has no name any more.
+	log := exec.Command("sleep", "100")
+	r.names["scribble"] = starlark.NewBuiltin("scribble", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
+		f, err := os.OpenFile(filepath.Join(dir, "b"), os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		log.Stdout = f
+		return starlark.None, log.Start()
+	})
+	who := r.text(t, `
+git.in_place("base", lambda path: scribble(), dir = d)
+out = git.meanwhile()[-1].writers`)
+	if want := fmt.Sprintf(`["b is open for writing by sleep (pid %d)"]`, log.Process.Pid); who != want {
+		t.Errorf("writers %s, want %s", who, want)
+	}
+	_ = log.Process.Kill()
+	_ = log.Wait()
+	clean()
+
 	// That brings it back, new files too, and stages nothing.
 	r.names["scribble"] = starlark.NewBuiltin("scribble", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
 		return starlark.None, errors.Join(os.WriteFile(filepath.Join(dir, "src/a"), []byte("3\nsaved\n"), 0o644), os.WriteFile(filepath.Join(dir, "fresh é"), []byte("fresh\n"), 0o644))
@@ -149,7 +171,7 @@ func TestGitInPlacePutsBackWhateverEndsTheFunction(t *testing.T) {
 	ref := r.text(t, `
 git.in_place("base", lambda path: scribble(), dir = d)
 got = git.meanwhile()
-if [sorted(r.files) for r in got] != [[], [], [], [], ["b"], ["fresh é", "src/a"]] or got[-1].base != git.resolve("base", dir = d):
+if [sorted(r.files) for r in got] != [[], [], [], [], ["b"], [], ["fresh é", "src/a"]] or got[-1].base != git.resolve("base", dir = d):
     fail(got)
 out = got[-1].ref`)
 	clean()

@@ -27,6 +27,9 @@ type Restored struct {
 	Submodules []string
 	Cut        []string // hard links: it was replaced meanwhile, and its other names are of the old file
 	Moved      string   // HEAD is another commit now, which is left alone; "" = it is not
+	// Writers had a file open when the work tree was put back: what they write from
+	// then on goes where there is no name any more.
+	Writers []GitWriter
 }
 
 // NotRestoredError is the loud one: the work tree is not as it was. Everything
@@ -76,6 +79,9 @@ func (p *InPlace) Restore(ctx context.Context) (Restored, error) {
 func (p *InPlace) restore(ctx context.Context) (done Restored, err error) {
 	g := p.git
 	if p.log.Phase == PhaseChanged {
+		if g.host != nil {
+			done.Writers, _ = p.writers(ctx) // who cannot be asked for keeps nobody from putting back
+		}
 		b := &putBack{g: g, p: p, k: p.kept, done: &done}
 		if err := b.all(ctx); err != nil {
 			var not *NotRestoredError

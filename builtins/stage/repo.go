@@ -66,7 +66,7 @@ func oneTest(outcome, phase, message string) []any {
 	return []any{map[string]any{"id": "tests/x.py::test_y", "outcome": outcome, "phase": phase, "message": message}}
 }
 
-var repoWords = []string{"commits", "base", "dirty", "layer", "changed", "misfit", "prefix", "state", "submodule", "writes", "saves", "dirties", "lacks", "in-place"}
+var repoWords = []string{"commits", "base", "dirty", "layer", "changed", "misfit", "prefix", "state", "submodule", "writes", "saves", "dirties", "writers", "lacks", "in-place"}
 
 const repoRoot = "/repo"
 
@@ -308,7 +308,7 @@ func (r *repo) swapBack() {
 		files = append(files, saved[1:]...)
 		delete(r.facts, "saves")
 	}
-	facts := map[string]any{"files": anyList(files), "submodules": anyList(r.facts["dirties"])}
+	facts := map[string]any{"files": anyList(files), "submodules": anyList(r.facts["dirties"]), "writers": anyList(r.facts["writers"])}
 	if r.inPlace != "change" {
 		facts["base"] = r.inPlace
 	}
