@@ -87,7 +87,7 @@ func (w *world) gitCopyIgnored() engine.Builtin {
 	return engine.Builtin{
 		Name: "git.copy_ignored",
 		Doc: "Brings what the user has besides what git keeps into a throw-away work tree: ignored files and empty directories, as `git.in_place` leaves them where they are.\n\n" +
-			"What lies there already stays. Caches, virtual environments and `node_modules` stay behind, and what goes beyond 20,000 files or 256 MB, the largest first. The user's own files are only read.",
+			"What lies there already stays. Caches, virtual environments and `node_modules` stay behind, and what goes beyond 5,000 files or 128 MB, the largest first. The user's own files are only read.",
 		Params:  []engine.Arg{{Name: "path", Type: "string", Doc: "The work tree, as `git.worktree` gave it."}},
 		Returns: "list of lack; what is not in the work tree, and is in the user's; [] it has all",
 		Errors:  "path is no throw-away work tree of this run; the disk is full",
@@ -110,7 +110,7 @@ var lackKind = &kind[probe.GitLack]{
 	text: func(l probe.GitLack) string { return l.Path + " (" + l.Kind + ")" },
 	fields: []field[probe.GitLack]{
 		{name: "path", typ: "string", doc: "relative to the top; of a directory with a slash at its end", get: func(l probe.GitLack) starlark.Value { return text(l.Path) }},
-		{name: "kind", typ: "string", doc: "cache, environment (bound to where it lies), large, repository, special (a socket, a device), unreadable, submodule (not in the user's clone), lfs (not downloaded)",
+		{name: "kind", typ: "string", doc: "cache, environment (bound to where it lies), large, repository, worktree (a linked one), special (a socket, a device), unreadable, submodule (not in the user's clone), lfs (pointers only)",
 			get: func(l probe.GitLack) starlark.Value { return text(l.Kind) }},
 		{name: "files", typ: "int or None", doc: "in it, at least; None: not counted", get: func(l probe.GitLack) starlark.Value { return unless(0, l.Files) }},
 		{name: "bytes", typ: "int or None", doc: "of these", get: func(l probe.GitLack) starlark.Value {

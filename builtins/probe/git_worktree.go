@@ -29,6 +29,7 @@ type GitWorktree struct {
 	from map[string]source // files that were copied, by path relative to Path
 	past *pastTree         // nil = Rewind was not called since it was furnished
 
+	lacks   []GitLack         // besides what CopyIgnored meets
 	patched []string          // files that Apply changed
 	filled  []filledSubmodule // with files
 
@@ -197,10 +198,16 @@ func (g *Git) furnish(ctx context.Context, w *GitWorktree) ([]string, error) {
 		}
 		if why := g.fillSubmodule(ctx, w, f, names[f.Path]); why != "" {
 			notes = append(notes, fmt.Sprintf("submodule %s is empty: %s", Clean([]byte(f.Path)), why))
+			if hasGit(filepath.Join(g.Root, f.Path)) { // else the user's is empty, too
+				w.lacks = append(w.lacks, GitLack{Path: f.Path + "/", Kind: "submodule"})
+			}
 		}
 	}
 	if lfs {
 		notes = append(notes, "files of git-lfs are pointers only: nothing was downloaded")
+		if exists(filepath.Join(g.Common, "lfs", "objects")) {
+			w.lacks = append(w.lacks, GitLack{Path: "files of git-lfs", Kind: "lfs"})
+		}
 	}
 	if s, err := g.config(ctx, "--type=bool", "--get", "core.sparseCheckout"); err == nil && s == "true" {
 		notes = append(notes, "the checkout is sparse, as the user's is")

@@ -156,6 +156,9 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 	if r.Dir != "" {
 		r.Env = append(slices.Clone(r.Env), "PWD="+r.Dir) // ours would lead the tests to our tree
 	}
+	if r.Original != "" { // a hook of git, which started us, would lead git in the tests there
+		r.Env = slices.DeleteFunc(slices.Clone(r.Env), tiesGit)
+	}
 	python, err := choosePython(r.Python, r.Env, r.Dir, r.Code, r.Original, "")
 	if err != nil {
 		return result, fmt.Errorf("pytest: %w", err)
@@ -214,6 +217,12 @@ func Pytest(ctx context.Context, h Host, r PytestRun) (PytestResult, error) {
 		return result, fmt.Errorf("pytest: %w: %s is none: asked for its version it does not say one", ErrNoPython, result.Python)
 	}
 	return result, nil
+}
+
+// tiesGit reports whether a variable names git a repository.
+func tiesGit(v string) bool {
+	name, _, _ := strings.Cut(v, "=")
+	return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX"}, name)
 }
 
 // placesOf are the directories of a run in which its socket files may lie: where

@@ -239,7 +239,7 @@ var attributions = []attributed{
 		code: 1, want: "note baseline-cannot-run, fault regression", says: "the change broke it, and not by `tests/**`"},
 	{name: "the layer that broke it", history: brokenNow, args: []string{"--case", "tests/test_calc.py::test_add", "--layer", "calc"},
 		code: 1, want: "fault regression, fault layer", says: "it is `calc` that brings the failure"},
-	{name: "what git does not keep", history: needsMore, args: []string{"--case", "test_calc.py::test_add"},
+	{name: "what git does not keep", history: needsMore, env: []string{"GIT_DIR=/nowhere", "GIT_INDEX_FILE=/nowhere"}, args: []string{"--case", "test_calc.py::test_add"},
 		code: 1, want: "fault regression", says: "baseline 0 of 3 (0 %, 95 % interval 0–56 %), change 4 of 4"},
 	{name: "poisoned from outside", history: poisonous, args: []string{"--case", "test_calc.py::test_add"},
 		code: 3, want: "unknown cannot-tell", says: "it passed at the baseline before the change had ever run, and never after"},
