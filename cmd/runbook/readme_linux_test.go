@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -64,6 +65,19 @@ func TestReadme(t *testing.T) {
 		}
 		for _, c := range commands {
 			run(t, strings.Fields(c[1])...)
+		}
+	})
+
+	t.Run("the settings", func(t *testing.T) {
+		_, section, _ := strings.Cut(page, "\n## Defaults of your own\n")
+		text := fenced(t, section, "toml")
+		if _, err := parseConfig("README.md", []byte(text)); err != nil {
+			t.Error(err)
+		}
+		for f := range reflect.TypeFor[config]().Fields() {
+			if key := f.Tag.Get("toml"); !strings.Contains("\n"+text, "\n"+key+" = ") {
+				t.Errorf("%s is a setting, and not in the README", key)
+			}
 		}
 	})
 
