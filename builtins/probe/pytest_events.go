@@ -35,8 +35,8 @@ type pytestEvent struct {
 	Python  string `json:"python"`
 	Version string `json:"version"`
 	Pytest  string `json:"pytest"`
-	Root    string `json:"root"` // that ids are relative to
-	Cwd     string `json:"cwd"`  // where pytest was started
+	Root    string `json:"root"`  // that ids are relative to
+	Start   string `json:"start"` // where pytest was started; not cwd, which is that of a program
 }
 
 // pytestStory is what the events told so far. The zero value is a pytest of
@@ -101,7 +101,7 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 			s.pid, s.ppid, s.python, s.version, s.pytest = e.PID, e.PPID, Clean([]byte(e.Python)), Clean([]byte(e.Version)), Clean([]byte(e.Pytest))
 		}
 	case "root":
-		s.root, s.cwd = e.Root, e.Cwd
+		s.root, s.cwd = e.Root, e.Start
 	case "collect":
 		p.phase = "collect"
 	case "collected":

@@ -106,7 +106,7 @@ NOW = State()
 def pytest_configure(config):
     worker = getattr(config, "workerinput", None)
     if worker is None:
-        LINE.say("root", root=str(config.rootpath), cwd=str(config.invocation_params.dir))
+        LINE.say("root", root=str(config.rootpath), start=str(config.invocation_params.dir))
     if worker is None or "runbook_events" not in worker:
         return
     LINE.path, LINE.pid, LINE.worker = worker["runbook_events"], os.getpid(), worker["workerid"]
