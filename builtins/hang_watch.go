@@ -15,7 +15,7 @@ import (
 	"runbook/builtins/probe"
 	"runbook/engine"
 	"runbook/engine/event"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // hangWatch takes the evidence of a run that hangs before that is ended: the

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"runbook/engine"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // StubsFile is the name under which Python's type checkers take stubs for words

@@ -6,7 +6,7 @@ import (
 
 	"go.starlark.net/syntax"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // docs finds what a reader would miss, and what the guidance says of flags,

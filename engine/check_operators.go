@@ -10,7 +10,7 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // samples are a value of each kind that is no record: what the language says of

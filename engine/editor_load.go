@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 var (

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // typing is a text with a word that is begun.

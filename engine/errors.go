@@ -11,8 +11,8 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
+	"runbook/engine/lazyregexp"
 	"runbook/engine/misread"
-	"runbook/lazyregexp"
 )
 
 // LoadError is one thing wrong in a file, found before anything runs.

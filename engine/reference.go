@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // Signature is how a builtin is called: ps(match = None, pid = []).

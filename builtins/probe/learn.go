@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"slices"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // Learning is what the beginning of logs suggests.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // LogPart is a file as it stands in the order of reading.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // masked stands where a secret stood.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // A private directory holds what a program of ours needs besides what is the

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // Before private directories had a lock, a run of pytest had one of this name, and

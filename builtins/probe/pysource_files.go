@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // skippedDirs hold code of others, or none. So does a virtual environment,

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // PytestRun is one suite to run under pytest.

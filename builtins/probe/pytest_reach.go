@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // PytestReach is a use of the tree of which a copy is tested: a path to it that

@@ -6,7 +6,7 @@ import (
 	"hash/maphash"
 	"regexp"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // Records is what log files say of how they were written.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // Wait is what the kernel says of a thread that doesn't run: the input of

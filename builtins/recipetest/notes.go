@@ -7,7 +7,7 @@ import (
 
 	"runbook/engine"
 	"runbook/engine/event"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // notes is a sink that keeps of a run what a person would remember, twice: in

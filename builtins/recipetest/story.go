@@ -15,7 +15,7 @@ import (
 
 	"runbook/builtins/stage"
 	"runbook/engine"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // A story is a machine, and what a recipe finds there: see doc.go.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // config is $XDG_CONFIG_HOME/runbook/config.toml: defaults of flags. It cannot

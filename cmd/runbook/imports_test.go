@@ -52,7 +52,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"runbook/builtins/probe/...":     {may: []string{"runbook/builtins/probe", "runbook/builtins/probe/world", "golang.org/x/tools/txtar", "github.com/rogpeppe/go-internal/txtar"}},
 		"runbook/recipes":                {},
 		// A little more of the standard library: whoever may import regexp may import it.
-		"runbook/lazyregexp": {stdNot: append(starts, "os", "net", "syscall")},
+		"runbook/engine/lazyregexp": {stdNot: append(starts, "os", "net", "syscall")},
 		"runbook/cmd/runbook": {may: []string{"runbook/...", "github.com/spf13/...", "golang.org/x/sys/...", "golang.org/x/term",
 			"github.com/pelletier/go-toml/v2", "github.com/charmbracelet/x/ansi", "github.com/aymanbagabas/go-udiff",
 			"go.starlark.net/starlark", "github.com/peterh/liner"}}, // the prompt shows values, and completes their fields
@@ -72,7 +72,7 @@ func TestImportsRunOneWay(t *testing.T) {
 				if slices.Contains(r.stdNot, imported) {
 					t.Errorf("%s imports %s (%s)", pkg, imported, file)
 				}
-			case imported == "runbook/lazyregexp":
+			case imported == "runbook/engine/lazyregexp":
 			case !allows(r.may, imported):
 				t.Errorf("%s imports %s (%s)", pkg, imported, file)
 			case strings.HasPrefix(imported, "github.com/charmbracelet/glamour") && pkg != "runbook/engine/markdown":

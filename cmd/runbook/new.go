@@ -19,8 +19,8 @@ import (
 
 	"runbook/builtins/probe"
 	"runbook/engine/event"
+	"runbook/engine/lazyregexp"
 	"runbook/engine/sink"
-	"runbook/lazyregexp"
 )
 
 // What a new recipe and its first test look like.

@@ -9,7 +9,7 @@ import (
 
 	"go.starlark.net/starlark"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 	"runbook/recipes"
 )
 

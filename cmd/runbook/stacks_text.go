@@ -10,7 +10,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // stacksPage draws a stacksReport for people.

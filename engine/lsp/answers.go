@@ -11,7 +11,7 @@ import (
 
 	"runbook/engine"
 	"runbook/engine/format"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 var answers = map[string]func(*server, context.Context, *docParams) (any, error){

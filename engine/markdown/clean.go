@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // entity is a character by number, in all spellings that are understood

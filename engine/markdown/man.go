@@ -9,7 +9,7 @@ import (
 	east "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/text"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // ManPage is a page of the manual: what stands around its text.

@@ -7,7 +7,7 @@ import (
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 var gaps = lazyregexp.New(`\n{3,}`)

@@ -3,7 +3,7 @@ package markdown
 import (
 	"strings"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // part is a stretch of a text: a table, or what lies between two.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 var (

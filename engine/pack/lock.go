@@ -9,7 +9,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // LockFile is the name of the file, beside the recipes that use the packs.

@@ -7,7 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"runbook/engine/event"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // column is one column of cells beside the labels of a tree or table.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"runbook/engine/event"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // KeepRuns is how many runs Prune is meant to leave.

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"runbook/builtins/probe"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // place is where a process keeps its Python.

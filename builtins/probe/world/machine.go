@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 func (w *world) host(rest []string) error {

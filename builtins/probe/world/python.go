@@ -11,7 +11,7 @@ import (
 
 	"runbook/builtins/probe"
 	"runbook/builtins/probe/pystack"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // python is what the interpreter of a process does, and the names of the tasks

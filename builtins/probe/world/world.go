@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"runbook/builtins/probe"
-	"runbook/lazyregexp"
+	"runbook/engine/lazyregexp"
 )
 
 // Now is when the first sample of every world is taken.
