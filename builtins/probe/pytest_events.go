@@ -48,11 +48,12 @@ type pytestStory struct {
 
 	pid, ppid               int
 	python, version, pytest string
-	root, cwd               string      // as in the event
-	interrupt               pytestEvent // how Ctrl-C, or pytest.exit, found it: in which test and phase, too
-	internal                string      // error within pytest
-	crashed                 []string    // tests in which a worker died
-	modules                 [][3]string // imported by pytest or a worker, as in the event; the later of equal names counts
+	root, cwd               string       // as in the event
+	interrupt               pytestEvent  // how Ctrl-C, or pytest.exit, found it: in which test and phase, too
+	internal                string       // error within pytest
+	crashed                 []string     // tests in which a worker, or the fork of one test, died
+	forked                  []PytestTest // that failed in a fork of pytest, of which its exit code knows nothing
+	modules                 [][3]string  // imported by pytest or a worker, as in the event; the later of equal names counts
 	programs                []pytestProgram
 	reached                 []PytestReach // as the plugin tells them
 	finished                bool          // the session is over, with code
@@ -112,14 +113,18 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 	case "call", "teardown":
 		p.phase = e.Event
 	case "end":
+		p.phase, p.test = "run", ""
 		t := PytestTest{ID: e.ID, Outcome: e.Outcome, Phase: e.Phase, Duration: time.Duration(e.Seconds * float64(time.Second)), Message: e.Message, Text: e.Text, Reruns: e.Reruns, Worker: e.Worker}
-		if s.ended(t) {
+		if t.Outcome == "" && slices.Contains(s.crashed, t.ID) {
+			p.done++ // pytest-forked: how it ended was said as its fork died
+		} else if s.ended(t) {
 			p.done++
 		}
-		p.phase, p.test = "run", ""
 		if t.Duration > p.took {
 			p.slowest, p.took = t.ID, t.Duration
 		}
+	case "forked":
+		s.forked = append(s.forked, PytestTest{ID: e.ID, Outcome: e.Outcome, Phase: e.Phase, Message: e.Message, Text: e.Text, Worker: e.Worker})
 	case "error":
 		s.collectError(e)
 	case "crash":
@@ -191,6 +196,26 @@ func (s *pytestStory) ended(t PytestTest) bool {
 	}
 	s.tests[i] = t
 	return false
+}
+
+// takeForked makes tests that failed in a fork of pytest failures, and returns
+// how many these are: the child of os.fork that does not end within its test
+// comes back to pytest as a second one, whose exit code nobody looks at.
+func (s *pytestStory) takeForked() int {
+	n := 0
+	for _, f := range s.forked {
+		switch i := slices.IndexFunc(s.tests, func(t PytestTest) bool { return t.ID == f.ID }); {
+		case i < 0:
+			s.tests = append(s.tests, f)
+		case s.tests[i].bad():
+			continue
+		default:
+			s.tests[i] = f
+		}
+		n++
+	}
+	s.forked = nil
+	return n
 }
 
 // collectError keeps a file that could not be collected, once: every worker

@@ -20,6 +20,7 @@ type ending struct {
 	timeout  *timeoutProgram // a timeout(1) around pytest; nil = none was seen
 	direct   bool            // pytest is the program that we started, nothing around it
 	output   string
+	forked   int // tests that failed in a fork of pytest alone
 }
 
 // verdict is an ending's name.
@@ -37,6 +38,7 @@ type verdict struct {
 func (s *pytestStory) judge(e ending) verdict {
 	phase, running := s.now()
 	v := verdict{phase: phase}
+	e.forked = s.takeForked()
 	switch {
 	case e.timedOut:
 		v.outcome, v.reason = s.hang(fmt.Sprintf("the deadline of %s was over", e.deadline))
@@ -170,6 +172,8 @@ func (s *pytestStory) because(code int, e ending) string {
 	switch {
 	case len(s.procs) == 0 && code != 4:
 		return fmt.Sprintf("exit code %d, and pytest was not heard of: %s", code, lastLine(e.output))
+	case code == 0 && e.forked > 0 && e.forked == s.bad():
+		return "exit code 0, for it was in a fork of pytest that this failed"
 	case code == 0 && s.bad() > 0:
 		return fmt.Sprintf("exit code 0, though %d of its tests did not pass: conftest.py or a plugin changed it", s.bad())
 	case code == 0 && s.interrupt.Message != "":

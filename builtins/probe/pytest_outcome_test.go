@@ -22,6 +22,9 @@ const (
 	failedA = startsA + `{"e":"teardown","w":""}` + "\n" + `{"e":"end","id":"t.py::a","o":"failed","p":"call","d":0.5,"m":"t.py:3: no","w":""}` + "\n"
 )
 
+// inForkA is a test that failed in a fork, after which pytest goes on with it.
+const inForkA = `{"e":"forked","id":"t.py::a","o":"failed","p":"call","m":"t.py:3: no","w":""}` + "\n"
+
 // workers are pytest itself and two workers of xdist, which collected.
 const workers = began + `
 {"e":"boot","w":"gw0"}
@@ -78,6 +81,11 @@ func TestOutcomesAreToldApart(t *testing.T) {
 			verdict{"failed", "", "exit code 0, though 1 of its tests did not pass: conftest.py or a plugin changed it"}},
 		{"failed, and the code was bent after the session", began + failedA + finish(1), exit(0),
 			verdict{"failed", "", "exit code 0, though 1 of its tests did not pass: conftest.py or a plugin changed it"}},
+		// 2026-11-29: this, too. The child of os.fork that leaves its test is a second pytest.
+		{"failed in a fork of pytest", began + startsA + inForkA + `{"e":"end","id":"t.py::a","o":"passed","d":0.5,"w":""}` + "\n" + finish(0), exit(0),
+			verdict{"failed", "", "exit code 0, for it was in a fork of pytest that this failed"}},
+		{"failed here, and in a fork of pytest", began + startsA + inForkA + `{"e":"end","id":"t.py::a","o":"failed","p":"call","d":0.5,"w":""}` + "\n" + finish(1), exit(1),
+			verdict{"failed", "", ""}},
 		{"failed, and passed when it was run again", began + failedA + passedA + finish(0), exit(0), verdict{"passed", "", ""}},
 		{"failed each time it was run", began + failedA + failedA + finish(1), exit(1), verdict{"failed", "", ""}},
 		{"pytest.exit with code 0", strings.Replace(began, `"n":1`, `"n":3`, 1) + passedA + `{"e":"interrupt","m":"_pytest.outcomes.Exit: done","w":""}` + "\n" + finish(0), exit(0),
@@ -150,6 +158,32 @@ func TestATestThatIsRunAgainIsOne(t *testing.T) {
 	var s pytestStory
 	s.feed([]byte(began+failedA+passedA), time.Unix(1, 0))
 	want := []PytestTest{{ID: "t.py::a", Outcome: "passed", Duration: 500 * time.Millisecond, Message: "t.py:3: no", Reruns: 1}}
+	if diff := cmp.Diff(want, s.tests); diff != "" || s.done() != 1 {
+		t.Errorf("%d done (-want +got):\n%s", s.done(), diff)
+	}
+}
+
+// What failed in a fork alone is a test that failed, with its words; what the
+// fork says of a test that failed anyway is not said twice.
+func TestWhatFailsInAForkIsAFailure(t *testing.T) {
+	var s pytestStory
+	s.feed([]byte(began+failedA+inForkA+strings.ReplaceAll(passedA+inForkA, "::a", "::b")+strings.ReplaceAll(inForkA, "::a", "::c")), time.Unix(1, 0))
+	if n := s.takeForked(); n != 2 {
+		t.Errorf("%d failed in a fork alone, want 2", n)
+	}
+	failed := PytestTest{Outcome: "failed", Phase: "call", Message: "t.py:3: no"}
+	want := []PytestTest{failed, failed, failed}
+	want[0].ID, want[0].Duration, want[1].ID, want[2].ID = "t.py::a", 500*time.Millisecond, "t.py::b", "t.py::c"
+	if diff := cmp.Diff(want, s.tests); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// pytest-forked says of a test whose fork died how that was, and then that it ended.
+func TestATestWhoseForkDiedIsAnError(t *testing.T) {
+	var s pytestStory
+	s.feed([]byte(began+startsA+`{"e":"crash","id":"t.py::a","m":"CRASHED with signal 11","of":"","w":""}`+"\n"+`{"e":"end","id":"t.py::a","o":"","p":"","d":0,"m":"","x":"","r":0,"w":""}`+"\n"), time.Unix(1, 0))
+	want := []PytestTest{{ID: "t.py::a", Outcome: "error", Phase: "crash", Message: "CRASHED with signal 11"}}
 	if diff := cmp.Diff(want, s.tests); diff != "" || s.done() != 1 {
 		t.Errorf("%d done (-want +got):\n%s", s.done(), diff)
 	}

@@ -7,7 +7,8 @@ with single writes, by this process and by the workers of pytest-xdist. Nothing
 here may disturb the tests, nor the programs that they start:
 
 - the names by which we came into the environment are taken out again at once;
-- a fork of this process is not this process and writes nothing;
+- a fork of this process is not this process: it writes how the test failed in
+  it that made it, and what led out of the tree, nothing else;
 - a test may close all descriptors: ours is looked at before each write;
 - a test may stop the clock: there is no time in what we write;
 - whatever goes wrong here, the tests go on, and the file says less.
@@ -219,7 +220,8 @@ def pytest_collectreport(report):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logstart(nodeid):
-    if NOW.controller:
+    if NOW.controller or os.getpid() != LINE.pid:
+        NOW.nodeid = ""
         return
     NOW.nodeid, NOW.quoted = nodeid, json.dumps(nodeid)
     forget()
@@ -248,6 +250,9 @@ def pytest_runtest_logreport(report):
         message, text = words(report)
         LINE.say("crash", id=report.nodeid, m=message, x=text, of=node.gateway.id if node else "")
         return
+    if os.getpid() != LINE.pid:
+        say_fork(report)
+        return
     if report.when == "call" or report.when == "setup" and not report.passed:
         NOW.ran += 1
     if NOW.controller or report.nodeid != NOW.nodeid:
@@ -266,6 +271,15 @@ def pytest_runtest_logreport(report):
         NOW.outcome, NOW.phase = outcome, report.when
         if outcome != "passed":
             NOW.message, NOW.text = words(report)
+
+
+def say_fork(report):
+    """Tells how a test failed in its child, which came back to us as a second pytest: nobody may look at its exit code."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    # sys.exit was meant to end the child. What it then runs once more is not its test.
+    if report.failed and report.nodeid == NOW.nodeid and not (crash and crash.message.startswith("SystemExit")):
+        message, text = words(report)
+        LINE.say("forked", True, id=report.nodeid, o=judge(report), p=report.when, m=message, x=text)
 
 
 def judge(report):
