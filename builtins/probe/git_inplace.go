@@ -81,10 +81,36 @@ func (g *Git) ChangeInPlace(ctx context.Context, logs Journals, ref string, laye
 	if err := p.change(ctx, layer); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 		defer cancel()
-		_, undone := p.Restore(ctx)
-		return nil, errors.Join(err, undone)
+		done, undone := p.Restore(ctx)
+		var busy *busyError
+		if !errors.As(err, &busy) {
+			return nil, errors.Join(err, undone)
+		}
+		if undone == nil {
+			undone = busy.notNow(p.Root, done)
+		}
+		return nil, undone
 	}
 	return p, nil
+}
+
+// busyError is the error of a file that is written just as it is kept, or
+// exchanged: an editor saves it.
+type busyError struct{ path string }
+
+func (e *busyError) Error() string {
+	return fmt.Sprintf("git: %s changed while it was kept", Clean([]byte(e.path)))
+}
+
+// notNow is what its user is told when the work tree has been put back.
+func (e *busyError) notNow(root string, done Restored) error {
+	not := &NotNowError{Root: root, Why: Clean([]byte(e.path)) + " was written just then, by an editor or another program; the work tree is as that left it",
+		Do: "run it again while nothing writes there; a throw-away work tree, without `--in-place`, does not mind"}
+	if len(done.Meanwhile) > 0 {
+		not.Why = fmt.Sprintf("%s was written just then, by an editor or another program; the work tree is as it was before, and what was written is kept under %s", Clean([]byte(e.path)), done.Ref)
+		not.Do = "git show " + done.Ref + "; then " + not.Do
+	}
+	return not
 }
 
 // mayChange refuses what a change in place would endanger.
@@ -152,10 +178,27 @@ func (p *InPlace) change(ctx context.Context, layer []string) error {
 		return err
 	}
 	p.log.Kept = tree
+	for _, f := range p.kept.Files { // before anything is exchanged: what somebody saved now stays where it is
+		if err := p.isAsKept(f); err != nil {
+			return err
+		}
+	}
 	if err := p.log.advance(PhaseChanged); err != nil {
 		return err
 	}
 	return p.swap(ctx)
+}
+
+// isAsKept reports that a file which makes room was written since it was read.
+func (p *InPlace) isAsKept(f keptFile) error {
+	if !f.Aside {
+		return nil
+	}
+	info, err := p.git.file(string(f.Path))
+	if err != nil || info.ModTime().UnixNano() != f.MTime {
+		return &busyError{string(f.Path)}
+	}
+	return nil
 }
 
 // swap exchanges the files. From here on only Restore leads back.
@@ -168,13 +211,12 @@ func (p *InPlace) swap(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		path := string(f.Path)
-		info, err := g.file(path)
-		if err != nil || info.ModTime().UnixNano() != f.MTime {
-			return fmt.Errorf("git: %s changed while it was kept", Clean([]byte(path)))
+		if err := p.isAsKept(f); err != nil {
+			return err
 		}
+		path := string(f.Path)
 		from, to := filepath.Join(g.Root, path), asideOf(p, i, "")
-		err = os.Rename(from, to)
+		err := os.Rename(from, to)
 		if errors.Is(err, syscall.EXDEV) {
 			err = os.Remove(from) // the object is what is left of it
 		}
@@ -188,8 +230,11 @@ func (p *InPlace) swap(ctx context.Context) error {
 			return err
 		}
 		from, to := filepath.Join(p.private("base"), string(put.Path)), filepath.Join(g.Root, string(put.Path))
-		if info, err := os.Lstat(to); err == nil && info.IsDir() {
+		switch info, err := os.Lstat(to); {
+		case err == nil && info.IsDir():
 			p.emptiedBelow(string(put.Path)) // what was in it waits aside
+		case err == nil:
+			return &busyError{string(put.Path)} // what lay there waits aside, too
 		}
 		err := os.MkdirAll(filepath.Dir(to), 0o777)
 		if err == nil {

@@ -265,6 +265,39 @@ func TestInPlaceRefusesAFileThatIsWritten(t *testing.T) {
 	}
 }
 
+// An editor writes another file and gives it the name of the old one, which
+// nobody sees coming: what it saved stays, and the run is told why there is none.
+func TestInPlaceGivesWayToAnEditor(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"a", "changed", "new"} {
+		y := newYard(t)
+		y.write("a", "1\n", "changed", "1\n", ".gitattributes", "filtered filter=save\n", "filtered", "1\n")
+		y.commit("one")
+		y.write("a", "2\n", "changed", "2\n", "filtered", "2\n")
+		y.commit("two")
+		y.write("changed", "3\n", "new", "3\n")
+		save := filepath.Join(t.TempDir(), "save")
+		if err := os.WriteFile(save, fmt.Appendf(nil, "#!/bin/sh\ncd '%s' && echo saved > .git/saved && mv .git/saved %s; exec cat\n", y.dir, path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		y.git("config", "filter.save.smudge", save) // runs as the base is laid ready
+		before := y.print(".git/objects")
+		delete(before, path)
+		_, err := y.open().ChangeInPlace(t.Context(), y.logs, "HEAD~1", nil)
+		var not *probe.NotNowError
+		if !errors.As(err, &not) || !strings.Contains(not.Why, path+" was written just then") || !strings.Contains(not.Do, "without `--in-place`") {
+			t.Errorf("%s: error %v", path, err)
+		}
+		if got, err := os.ReadFile(filepath.Join(y.dir, path)); string(got) != "saved\n" {
+			t.Errorf("%s holds %q, %v: what was saved is gone", path, got, err)
+		}
+		after := y.print(".git/objects")
+		delete(after, path)
+		unchanged(t, before, after)
+		y.nothingLeft()
+	}
+}
+
 // Python takes a compiled file for that of a source of the same size that
 // changed in the same second.
 func TestInPlaceIsNoSourceOfAStalePyc(t *testing.T) {

@@ -62,7 +62,7 @@ func (g *Git) store(ctx context.Context, id, private string, k *keptTree) (tree 
 		return "", err
 	}
 	if blob != k.Index.Blob {
-		return "", errors.New("git: another git changed the index while it was kept")
+		return "", &busyError{"the index"}
 	}
 	out, err := g.call(ctx, gitCall{args: []string{"write-tree"}, env: []string{"GIT_INDEX_FILE=" + index}, settings: onDisk})
 	if err != nil {
@@ -118,7 +118,7 @@ func (g *Git) storeFiles(ctx context.Context, files []keptFile) error {
 				return err
 			}
 			if id != f.Blob {
-				return fmt.Errorf("git: %s changed while it was kept", Clean([]byte(f.Path)))
+				return &busyError{string(f.Path)}
 			}
 			continue
 		}
@@ -135,7 +135,7 @@ func (g *Git) storeFiles(ctx context.Context, files []keptFile) error {
 	ids := strings.Fields(string(out))
 	for i, f := range regular {
 		if i >= len(ids) || ids[i] != f.Blob {
-			return fmt.Errorf("git: %s changed while it was kept", Clean([]byte(f.Path)))
+			return &busyError{string(f.Path)}
 		}
 	}
 	return nil

@@ -83,7 +83,12 @@ func (p *InPlace) restore(ctx context.Context) (done Restored, err error) {
 			done.Writers, _ = p.writers(ctx) // who cannot be asked for keeps nobody from putting back
 		}
 		b := &putBack{g: g, p: p, k: p.kept, done: &done}
-		if err := b.all(ctx); err != nil {
+		err := b.all(ctx)
+		for n := 0; n < saves && wasWritten(err) && ctx.Err() == nil; n++ {
+			time.Sleep(50 * time.Millisecond) // an editor saves
+			err = b.all(ctx)
+		}
+		if err != nil {
 			var not *NotRestoredError
 			if !errors.As(err, &not) {
 				err = &NotRestoredError{Root: p.Root, ID: p.ID, Err: err}
@@ -104,6 +109,16 @@ func (p *InPlace) restore(ctx context.Context) (done Restored, err error) {
 		return done, fmt.Errorf("git: %w", err)
 	}
 	return done, p.log.end()
+}
+
+// saves is how often putting back begins anew when somebody writes there as it
+// goes on.
+const saves = 5
+
+func wasWritten(err error) bool {
+	var busy *busyError
+	var not *NotRestoredError
+	return errors.As(err, &busy) || errors.As(err, &not) && len(not.Differences) > 0
 }
 
 // putBack brings a work tree from any state to the kept one. Each thing that it

@@ -187,7 +187,9 @@ func (b *putBack) keepMeanwhile(ctx context.Context, paths []string) error {
 		}
 		files = append(files, f)
 		fmt.Fprintf(&rows, "%s %s 0\t%s\x00", f.Mode, f.Blob, f.Path)
-		b.done.Meanwhile = append(b.done.Meanwhile, path)
+		if !slices.Contains(b.done.Meanwhile, path) {
+			b.done.Meanwhile = append(b.done.Meanwhile, path)
+		}
 	}
 	if len(files) == 0 {
 		return nil
