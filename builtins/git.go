@@ -83,6 +83,7 @@ var submoduleKind = &kind[probe.GitSubmodule]{
 		{name: "path", typ: "string", get: func(m probe.GitSubmodule) starlark.Value { return text(m.Path) }},
 		{name: "commit", typ: "string", doc: "that the index wants there", get: func(m probe.GitSubmodule) starlark.Value { return text(m.Commit) }},
 		{name: "dirty", typ: "bool", doc: "another commit is checked out, or it has changes or untracked files", get: func(m probe.GitSubmodule) starlark.Value { return truth(m.Dirty) }},
+		{name: "moved", typ: "bool", doc: "another commit is checked out than the index wants", get: func(m probe.GitSubmodule) starlark.Value { return truth(m.Moved) }},
 	},
 }
 

@@ -46,6 +46,9 @@ func (w *world) junit() engine.Builtin {
 				suites = append(suites, s)
 			}
 			what := event.View{Kind: "table", Title: "would be written", Nodes: []event.Node{{ID: path, Label: path}}}
+			if path == "-" {
+				return nil, engine.Misused("the JUnit report: - is no file: it is written anew after each suite; name one, such as report.xml")
+			}
 			if call.DryRun {
 				call.Show(what)
 				return starlark.None, nil

@@ -122,6 +122,8 @@ func TestJUnitWantsSuites(t *testing.T) {
 	wantError(t, r.fails(t, `junit(path, [1])`), "junit: suites[0]: got int, want a struct")
 	wantError(t, r.fails(t, `junit(path, [struct(attempts = [])])`), "suites[0]: struct has no name")
 	wantError(t, r.fails(t, `junit(path, [struct(name = "a.py", attempts = [1])])`), "attempts[0]: got int")
+	r.named["-"] = engine.KindPath
+	wantError(t, r.fails(t, oneSuite+`junit("-", suites)`), "- is no file")
 	r.names["path"] = starlark.String(filepath.Dir(path))
 	r.named[filepath.Dir(path)] = engine.KindPath
 	if got := r.text(t, oneSuite+`out = junit(path, suites)`); !strings.Contains(got, "is a directory") {

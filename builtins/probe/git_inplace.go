@@ -137,7 +137,10 @@ func (g *Git) mayChange(ctx context.Context) error {
 		return not("it is a sparse checkout", "")
 	}
 	for _, m := range s.Submodules {
-		if m.Dirty {
+		switch {
+		case m.Moved:
+			return not("submodule "+Clean([]byte(m.Path))+" is at another commit than the index wants", "git submodule update; or git add, which makes it part of the change")
+		case m.Dirty:
 			return not("submodule "+Clean([]byte(m.Path))+" has changes of its own", "")
 		}
 	}

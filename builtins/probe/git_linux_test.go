@@ -353,6 +353,13 @@ func TestSubmodulesComeFromTheUsersClone(t *testing.T) {
 	if _, err := g.ChangeInPlace(t.Context(), y.logs, "base", nil); err == nil || !strings.Contains(err.Error(), "submodule libs/a lib has changes of its own") {
 		t.Errorf("with a dirty submodule: %v", err)
 	}
+	y.git("-C", "libs/a lib", "-c", "user.name=n", "-c", "user.email=n", "commit", "-q", "--allow-empty", "-m", "moved")
+	if s, err := g.State(t.Context()); err != nil || !s.Submodules[0].Moved {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := g.ChangeInPlace(t.Context(), y.logs, "base", nil); err == nil || !strings.Contains(err.Error(), "submodule libs/a lib is at another commit than the index wants") {
+		t.Errorf("with a moved submodule: %v", err)
+	}
 
 	other := filepath.Join(t.TempDir(), "clone")
 	y.git("clone", "-q", y.dir, other)

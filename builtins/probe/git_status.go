@@ -37,6 +37,7 @@ type GitSubmodule struct {
 	Path   string
 	Commit string // that the index wants there
 	Dirty  bool   // another commit is checked out, or it has changes or untracked files
+	Moved  bool   // another commit is checked out than the index wants
 }
 
 // State reads how the repository stands. It takes no lock and writes nothing.
@@ -51,7 +52,7 @@ func (g *Git) State(ctx context.Context) (GitState, error) {
 		return s, err
 	}
 	s.Head, s.Branch = status.Commit, status.Branch
-	dirty := map[string]bool{}
+	dirty, moved := map[string]bool{}, map[string]bool{}
 	unmerged := false
 	var hidden []gitFile
 	for _, e := range status.Entries {
@@ -59,7 +60,7 @@ func (g *Git) State(ctx context.Context) (GitState, error) {
 		case e.Kind == '?':
 			s.Untracked++
 		case e.Submodule != "":
-			dirty[e.Path] = e.Submodule != "S..."
+			dirty[e.Path], moved[e.Path] = e.Submodule != "S...", strings.HasPrefix(e.Submodule, "SC")
 			s.Dirty = true
 		default:
 			s.Dirty = true
@@ -72,7 +73,7 @@ func (g *Git) State(ctx context.Context) (GitState, error) {
 	}
 	for _, f := range tracked {
 		if f.Mode == modeGitlink {
-			s.Submodules = append(s.Submodules, GitSubmodule{Path: f.Path, Commit: f.Blob, Dirty: dirty[f.Path]})
+			s.Submodules = append(s.Submodules, GitSubmodule{Path: f.Path, Commit: f.Blob, Dirty: dirty[f.Path], Moved: moved[f.Path]})
 		}
 		s.Sparse = s.Sparse || f.Flag == 'S' && !g.there(f.Path)
 		if f.hidden() && f.Mode != modeGitlink {

@@ -99,6 +99,7 @@ class State:
     reruns = 0
     ran = 0  # tests that were more than deselected, here or in workers
     controller = False  # of xdist: the workers tell
+    start = ""  # the directory in which pytest was started
 
 
 NOW = State()
@@ -106,6 +107,7 @@ NOW = State()
 
 def pytest_configure(config):
     worker = getattr(config, "workerinput", None)
+    NOW.start = str(config.invocation_params.dir)
     if worker is None:
         LINE.say("root", root=str(config.rootpath), start=str(config.invocation_params.dir))
     if worker is None or "runbook_events" not in worker:
@@ -330,8 +332,21 @@ def pytest_keyboard_interrupt(excinfo):
     LINE.say("interrupt", id=NOW.nodeid, m=excinfo.exconly()[:SHORT], x=text[-LONG:])
 
 
-def pytest_internalerror(excrepr):
-    LINE.say("internal", m=str(excrepr).strip().split("\n")[-1][:SHORT], x=str(excrepr)[-LONG:])
+def pytest_internalerror(excrepr, excinfo):
+    message = str(excrepr).strip().split("\n")[-1]
+    LINE.say("internal", m=(place(excinfo) + message)[:SHORT], x=str(excrepr)[-LONG:])
+
+
+def place(excinfo):
+    """Returns where in the project an error within pytest came from: sys.exit in a file that is collected. "" = not in it."""
+    try:
+        for entry in reversed(list(excinfo.traceback)):
+            file = os.path.relpath(str(entry.path), NOW.start)
+            if not file.startswith(os.pardir) and "site-packages" not in file:
+                return "%s:%d: " % (file, entry.lineno + 1)
+    except Exception:
+        pass
+    return ""
 
 
 @pytest.hookimpl(tryfirst=True)

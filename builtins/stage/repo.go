@@ -184,8 +184,8 @@ func (r *repo) head() any {
 
 func (r *repo) repo(*engine.Call, map[string]starlark.Value) (starlark.Value, error) {
 	facts := map[string]any{"root": repoRoot, "prefix": r.fact("prefix"), "head": r.head(), "dirty": r.is("dirty"), "in_place": r.is("in-place"), "state": r.fact("state")}
-	if r.is("submodule") {
-		facts["submodules"] = []any{map[string]any{"path": r.fact("submodule"), "dirty": true}}
+	if len(r.facts["submodule"]) > 0 {
+		facts["submodules"] = []any{map[string]any{"path": r.facts["submodule"][0], "dirty": true, "moved": slices.Contains(r.facts["submodule"], "moved")}}
 	}
 	return newRecord("repo", facts)
 }

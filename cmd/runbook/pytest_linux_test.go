@@ -40,6 +40,7 @@ type plantedCase struct {
 	running string // tests, joined
 	tests   string // counts: passed failed errors skipped
 	leaks   string // kinds, joined
+	reason  string // only looked at where it is given
 	fault   string // rule of the evidence: what hangs is named
 	hangs   bool   // until the deadline
 }
@@ -53,6 +54,7 @@ var plantedCases = []plantedCase{
 	{name: "no tests", suite: "test_none.py", outcome: "no-tests", tests: "0 0 0 0"},
 	{name: "only collected", suite: "test_pass.py", args: []string{"--collect-only"}, outcome: "no-tests", tests: "0 0 0 0"},
 	{name: "cannot be imported", suite: "test_broken.py", outcome: "error", tests: "0 0 1 0"},
+	{name: "exits as it is imported", suite: "test_exits.py", outcome: "error", tests: "0 0 0 0", reason: "error within pytest: test_exits.py:3: SystemExit: 0"},
 	{name: "crash", suite: "test_segv.py", outcome: "crash", phase: "call", running: "test_segv.py::test_dies", tests: "0 0 0 0"},
 	{name: "os._exit(0)", suite: "test_vanish.py", outcome: "crash", phase: "call", running: "test_vanish.py::test_vanishes", tests: "1 0 0 0"},
 	{name: "os._exit(124)", suite: "test_exit124.py", outcome: "crash", phase: "call", running: "test_exit124.py::test_leaves", tests: "0 0 0 0"},
@@ -470,6 +472,9 @@ func (g *gateStage) play(c plantedCase, marker string, timeout int) (wrong []str
 		if f.Verdict == event.Fault {
 			got.fault = f.Rule
 		}
+	}
+	if c.reason != "" {
+		got.reason = a["reason"]
 	}
 	if fmt.Sprint(got) != fmt.Sprint(c) {
 		complain(" got %+v\nwant %+v\nreason %s\n%s\n%s", got, c, f.Because, f.Means, stderr)
