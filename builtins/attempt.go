@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"fmt"
 	"time"
 
 	"go.starlark.net/starlark"
@@ -71,6 +72,13 @@ var attemptKind = &kind[*attemptFact]{
 			aside: true, get: func(a *attemptFact) starlark.Value { return text(a.Traceback) }},
 		{name: "evidence", typ: "string or None", doc: "path of the capture that was taken while it hung, for `--from`; None: it did not hang, or nothing is recorded",
 			get: func(a *attemptFact) starlark.Value { return orNone(a.evidence) }},
+		{name: "pace", typ: "pace or None", doc: "how it went shortly before the deadline; None: it did not come to it, or nothing is known of that", aside: true,
+			get: func(a *attemptFact) starlark.Value {
+				if a.Pace == nil {
+					return starlark.None
+				}
+				return newRecord(paceKind, *a.Pace, "procfs", time.Time{})
+			}},
 		{name: "imported", typ: "list of module or None", doc: "modules of the tree `code`, and those in their place; None: not asked for, or nothing was heard of it", aside: true,
 			get: func(a *attemptFact) starlark.Value {
 				if a.Imported == nil {
@@ -109,6 +117,18 @@ var testKind = &kind[probe.PytestTest]{
 		{name: "text", typ: "string", doc: "the failure as pytest prints it, its end", aside: true, get: func(t probe.PytestTest) starlark.Value { return text(t.Text) }},
 		{name: "reruns", typ: "int", doc: "attempts that a plugin made before this one", get: func(t probe.PytestTest) starlark.Value { return integer(t.Reruns) }},
 		{name: "worker", typ: "string or None", doc: "of pytest-xdist", get: func(t probe.PytestTest) starlark.Value { return orNone(t.Worker) }},
+	},
+}
+
+var paceKind = &kind[probe.PytestPace]{
+	name: "pace",
+	doc:  "How a run went in the last stretch before its deadline, a quarter of its time and at most 10 s.",
+	text: func(p probe.PytestPace) string { return fmt.Sprintf("%s of processor time in %s", p.CPU, p.Over) },
+	fields: []field[probe.PytestPace]{
+		{name: "over", typ: "duration", doc: "how long that stretch was", get: func(p probe.PytestPace) starlark.Value { return span(p.Over) }},
+		{name: "ended", typ: "int", doc: "tests that ended in it", get: func(p probe.PytestPace) starlark.Value { return integer(p.Ended) }},
+		{name: "cpu", typ: "duration", doc: "of processor time that its processes used", get: func(p probe.PytestPace) starlark.Value { return span(p.CPU) }},
+		{name: "delay", typ: "duration", doc: "that their threads were ready to run, and got no processor", get: func(p probe.PytestPace) starlark.Value { return span(p.Delay) }},
 	},
 }
 

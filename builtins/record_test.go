@@ -144,11 +144,12 @@ func samples() map[string][]starlark.Value {
 	plan, _ := stats.NewPlan(6, 0.05)
 	ran := newAttempt(probe.PytestResult{Suite: "t.py", Outcome: "hang", Reason: "r", ExitCode: -1, Signal: "SIGKILL", Duration: time.Second, Phase: "call", Running: []string{"t.py::a"},
 		Tests: []probe.PytestTest{{ID: "t.py::b", Outcome: "failed", Phase: "call", Duration: time.Second, Message: "m", Text: "x", Reruns: 1, Worker: "gw0"}, {}},
-		Leaks: []probe.Leak{{Kind: "process", Text: "p", PID: 4}}, Output: []byte("o"), Cut: true, Traceback: "tb", Python: "/py", Version: "pytest 9"}, "/a.tar.gz", boot)
+		Leaks: []probe.Leak{{Kind: "process", Text: "p", PID: 4}}, Output: []byte("o"), Cut: true, Traceback: "tb", Python: "/py", Version: "pytest 9", Pace: &probe.PytestPace{Over: time.Second, Ended: 1, CPU: time.Second, Delay: 1}}, "/a.tar.gz", boot)
 	return map[string][]starlark.Value{
 		"attempt": {ran, newAttempt(probe.PytestResult{}, "", time.Time{})},
 		"test":    {ran.it.tests.Index(0), ran.it.tests.Index(1)},
 		"leak":    {newRecord(leakKind, ran.it.Leaks[0], "procfs", time.Time{}), newRecord(leakKind, probe.Leak{}, "", time.Time{})},
+		"pace":    {newRecord(paceKind, *ran.it.Pace, "procfs", time.Time{}), newRecord(paceKind, probe.PytestPace{}, "", time.Time{})},
 		"module":  {newRecord(moduleKind, probe.PytestModule{Name: "a", Path: "/a.py", Child: "/b/a.py", Own: "/a.py", Theirs: true}, "pytest", time.Time{}), newRecord(moduleKind, probe.PytestModule{}, "", time.Time{})},
 		"reach":   {newRecord(reachKind, probe.PytestReach{How: "named", Path: "/r/a.py", File: "a.py", By: "b.py"}, "pytest", time.Time{}), newRecord(reachKind, probe.PytestReach{}, "", time.Time{})},
 		"guarded": {newRecord(guardedKind, probe.MainGuard{HasGuard: true, Text: "x", Starts: []int{1}, Missing: []string{"m"}, Error: "e", Line: 2, Argv: []string{"py"}}, "python", boot), newRecord(guardedKind, probe.MainGuard{}, "", time.Time{})},

@@ -15,7 +15,7 @@ func Types() []Described {
 		pipeKind.describe(), fillKind.describe(), holderKind.describe(), lockKind.describe(), listenerKind.describe(), udsFileKind.describe(),
 		segmentKind.describe(), machineKind.describe(), pythonKind.describe(), pythonThreadKind.describe(), frameKind.describe(), taskKind.describe(), taskWaitKind.describe(), sampleKind.describe(), pairKind.describe(), readingKind.describe(), edgeKind.describe(),
 		graphKind.describe(), placeKind.describe(), treeKind.describe(), coverageKind.describe(), clearedKind.describe(), endingKind.describe(),
-		sparedKind.describe(), plannedKind.describe(), attemptKind.describe(), testKind.describe(), leakKind.describe(), findingKind.describe(), moduleKind.describe(), reachKind.describe(),
+		sparedKind.describe(), plannedKind.describe(), attemptKind.describe(), testKind.describe(), leakKind.describe(), paceKind.describe(), findingKind.describe(), moduleKind.describe(), reachKind.describe(),
 		loggingAuditKind.describe(), loggingChainKind.describe(), loggerKind.describe(), loggingHandlerKind.describe(), loggingLevelKind.describe(), loggingHitKind.describe(), pythonFailureKind.describe(),
 		repoKind.describe(), submoduleKind.describe(), commitKind.describe(), lackKind.describe(), patchKind.describe(), restorationKind.describe(),
 		guardedKind.describe(), bootedKind.describe(), dialledKind.describe(), bareKind.describe(), wireKind.describe(),

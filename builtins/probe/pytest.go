@@ -93,6 +93,7 @@ type PytestResult struct {
 	// Traceback is where SIGINT found it, ours or another, in pytest's own
 	// words; "" = it got none, or could not tell.
 	Traceback string
+	Pace      *PytestPace    // at the deadline; nil = it did not come to it, or that is not known
 	Imported  []PytestModule // with PytestRun.Code; nil = not asked for, or nothing was heard of it
 	Reached   []PytestReach  // with PytestRun.Original
 	Programs  bool           // with PytestRun.Code: the tests started some, and what those did was not followed
@@ -263,6 +264,8 @@ type pytestSession struct {
 	story   pytestStory
 	timeout *timeoutProgram // around pytest
 	looked  bool            // for that
+	mark    *paceMark       // where the last stretch before the deadline began
+	pace    *PytestPace     // how that went
 	hung    *pytestStory    // the story as it stood at the deadline
 	after   time.Duration   // when that was
 }
@@ -336,6 +339,9 @@ func (s *pytestSession) watch(ctx context.Context) (stop func()) {
 			p := s.progress()
 			over := s.hung != nil
 			s.mu.Unlock()
+			if !over {
+				s.markPace(ctx)
+			}
 			if s.run.Progress != nil && !over {
 				s.run.Progress(p)
 			}
@@ -370,6 +376,7 @@ func (s *pytestSession) tell(result *PytestResult, ended Result, interrupted boo
 	}
 	if s.hung != nil {
 		story, result.Duration = s.hung, s.after
+		result.Pace = s.pace
 	}
 	v := story.judge(ending{
 		code: ended.ExitCode, signal: ended.Signal, timedOut: ended.TimedOut, stopped: interrupted,

@@ -30,9 +30,13 @@ func (s *pytestSession) lookForTimeout(ctx context.Context) {
 
 // atDeadline is the last look: what hangs stands still until it returns.
 func (s *pytestSession) atDeadline(ctx context.Context, tree []ID, interrupted bool) {
+	pace := s.paceOf(ctx, tree)
 	s.mu.Lock()
 	s.read()
-	s.after = time.Since(s.began)
+	if pace != nil {
+		pace.Ended = s.story.done() - s.mark.ended
+	}
+	s.pace, s.after = pace, time.Since(s.began)
 	story := s.story // what SIGINT makes pytest say is not how it hung
 	story.procs = nil
 	for _, p := range s.story.procs {

@@ -147,6 +147,33 @@ func TestTheDeadlineFreezesTheStory(t *testing.T) {
 	}
 }
 
+// What is merely slow is at work until its deadline: tests end, and it, or a
+// child of it, wants a processor. What waits does neither.
+func TestTheLastStretchTellsWhoIsAtWork(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		ends   bool
+		wants  bool
+	}{
+		"computes":         {"while :; do :; done", false, true},
+		"a child computes": {"sh -c 'while :; do :; done' & wait", false, true},
+		"goes on":          {`while :; do echo '{"e":"end","id":"a.py::x","o":"passed"}' >>$EVENTS; sleep 0.1; done`, true, false},
+		"waits":            {"sleep 60 & wait", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			python := impostor(t, filepath.Join(t.TempDir(), "python"), bootLine+`echo '{"e":"start","id":"a.py::x"}' >>$EVENTS`+"\n"+c.script)
+			r, err := Pytest(context.Background(), live(t, LiveOptions{}), PytestRun{Python: python, Suite: "a.py", Timeout: 4 * time.Second, Grace: time.Second})
+			switch p := r.Pace; {
+			case err != nil || p == nil || p.Over <= 0:
+				t.Errorf("%+v, %v", r, err)
+			case c.ends != (p.Ended > 0), !c.ends && c.wants != (p.CPU+p.Delay > p.Over/4):
+				t.Errorf("in its last %s %d tests ended, it used %s and waited for %s", p.Over, p.Ended, p.CPU, p.Delay)
+			}
+		})
+	}
+}
+
 func TestInterruptedPytestTellsHowFarItCame(t *testing.T) {
 	python := impostor(t, filepath.Join(t.TempDir(), "python"), bootLine+`
 		echo '{"e":"start","id":"a.py::x"}' >>$EVENTS
