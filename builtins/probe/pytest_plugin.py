@@ -259,6 +259,8 @@ def pytest_runtest_logreport(report):
         NOW.ran += 1
     if NOW.controller or report.nodeid != NOW.nodeid:
         return
+    if report.skipped and hasattr(report, "context"):
+        return  # a part of the test, by subTest or the fixture subtests: the rest was run
     if report.when == "setup":
         if NOW.outcome in ("failed", "error"):
             NOW.reruns += 1  # pytest-rerunfailures: another attempt

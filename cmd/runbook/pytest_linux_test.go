@@ -59,6 +59,7 @@ var plantedCases = []plantedCase{
 	{name: "os._exit(0)", suite: "test_vanish.py", outcome: "crash", phase: "call", running: "test_vanish.py::test_vanishes", tests: "1 0 0 0"},
 	{name: "os._exit(124)", suite: "test_exit124.py", outcome: "crash", phase: "call", running: "test_exit124.py::test_leaves", tests: "0 0 0 0"},
 	{name: "failed, and conftest.py bent the code", suite: "bent/test_bent.py", outcome: "failed", tests: "0 1 1 0"},
+	{name: "a subtest is skipped", suite: "test_subtests.py", outcome: "failed", tests: "1 1 0 0"},
 	{name: "failed in a fork of pytest", suite: "test_fork.py", outcome: "failed", tests: "1 1 0 0"},
 	{name: "pytest.exit with code 0", suite: "test_cut.py", outcome: "incomplete", phase: "call", running: "test_cut.py::test_cuts", tests: "1 0 0 0"},
 	{name: "interrupted by itself, configured below", suite: "below/test_interrupted.py", outcome: "killed", phase: "call", running: "below/test_interrupted.py::test_stops", tests: "1 0 0 0"},
