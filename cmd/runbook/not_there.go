@@ -23,6 +23,9 @@ func (d *door) recipeFile(name string) string {
 // notThere is the error of a file that was named and could not be looked at, with
 // the one that was probably meant: a recipe's, or one beside it.
 func (d *door) notThere(name string, err error) error {
+	if name == "" {
+		return usage("a file is named by an empty argument", "a variable that is not set, in a script?")
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return usageBecause(err)
 	}
