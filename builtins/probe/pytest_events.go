@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -128,7 +129,10 @@ func (s *pytestStory) add(e pytestEvent, now time.Time) {
 	case "error":
 		s.collectError(e)
 	case "crash":
-		s.tests = append(s.tests, PytestTest{ID: e.ID, Outcome: "error", Phase: "crash", Message: e.Message, Text: e.Text, Worker: e.Of})
+		if slices.Contains(s.crashed, e.ID) {
+			break // pytest-forked in a worker, which lives: pytest itself says it once more
+		}
+		s.tests = append(s.tests, PytestTest{ID: e.ID, Outcome: "error", Phase: "crash", Message: e.Message, Text: e.Text, Worker: cmp.Or(e.Of, e.Worker)})
 		s.crashed = append(s.crashed, e.ID)
 		if w := s.proc(e.Of, now); e.Of != "" {
 			w.gone, w.test = true, ""

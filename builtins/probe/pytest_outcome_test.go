@@ -189,6 +189,25 @@ func TestATestWhoseForkDiedIsAnError(t *testing.T) {
 	}
 }
 
+// In a worker that is said by the worker, and by pytest itself, as if the worker
+// had died.
+func TestAWorkerOutlivesAForkOfIt(t *testing.T) {
+	var s pytestStory
+	s.feed([]byte(workers+`{"e":"start","id":"t.py::a","w":"gw0"}
+{"e":"crash","id":"t.py::a","m":"CRASHED","of":"","w":"gw0"}
+{"e":"end","id":"t.py::a","o":"","w":"gw0"}
+{"e":"start","id":"t.py::b","w":"gw0"}
+{"e":"crash","id":"t.py::a","m":"CRASHED","of":"gw0","w":""}
+`), time.Unix(1, 0))
+	want := []PytestTest{{ID: "t.py::a", Outcome: "error", Phase: "crash", Message: "CRASHED", Worker: "gw0"}}
+	if diff := cmp.Diff(want, s.tests); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, running := s.now(); len(running) != 1 || running[0].test != "t.py::b" || len(s.crashed) != 1 {
+		t.Errorf("running %+v, crashed %q", running, s.crashed)
+	}
+}
+
 // What SIGINT, or pytest.exit, ended is told with the test in which that was;
 // with workers pytest itself says the same once more, and knows no test.
 func TestAnInterruptionNamesItsTest(t *testing.T) {
