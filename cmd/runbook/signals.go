@@ -62,7 +62,9 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 	}()
 	return ctx, func() {
 		close(done)
-		signal.Stop(ch)
+		if ctx.Err() == nil { // else an echo, at the last moment, would end us instead of our exit code
+			signal.Stop(ch)
+		}
 		signal.Stop(pipe)
 		cancel(nil)
 	}

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
+	"os/signal"
 	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"runbook/engine"
 )
 
 // timeout(1) signals its child twice, microseconds apart; a person means each
@@ -44,5 +49,23 @@ func TestAnEchoIsNoSecondSignal(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The second signal of timeout(1) may come when the run is closed and only the
+// exit code is still to be given: it is no end of its own.
+func TestAnEchoAfterTheEndKillsNobody(t *testing.T) {
+	defer signal.Reset(syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
+	ctx, stop := withSignals(t.Context())
+	for range 2 {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		<-ctx.Done()
+		stop()
+		stop = func() {}
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, engine.ErrTerminated) {
+		t.Error(cause)
 	}
 }

@@ -166,8 +166,8 @@ func (w places) check(text []byte) error {
 			return fmt.Errorf("it is not what the process runs, whose %s begins at line %d", name, n)
 		}
 	}
-	for at, name := range w.begins {
-		if at > n && name != "" {
+	for _, at := range slices.Sorted(maps.Keys(w.begins)) {
+		if name := w.begins[at]; at > n && name != "" {
 			return fmt.Errorf("it is not what the process runs, whose %s begins at line %d", name, at)
 		}
 	}
