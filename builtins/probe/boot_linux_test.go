@@ -68,8 +68,8 @@ func TestBootUpTellsHowATreeEnded(t *testing.T) {
 		{"nobody waits for it to come up", `exit 0`, func(r *BootRun) { r.Until = nil }, "ended", false, 0, ""},
 		{"does not come up", `exec sleep 1000`, short, "hang", false, -1, ""},
 		{"does not end", `trap '' INT; touch $UP; while :; do sleep 0.05; done`, func(r *BootRun) { r.Grace = 300 * time.Millisecond }, "end-hang", true, -1, ""},
-		{"does not end by itself", `touch $UP; exec sleep 1000`, func(r *BootRun) { r.Ends, r.Timeout, r.Grace = true, time.Second, 300*time.Millisecond }, "end-hang", true, -1, ""},
-		{"detaches itself", `setsid sh -c 'sleep 1000 & sleep 1000' >/dev/null & sleep 0.1`, nil, "ended", false, 0, "process process process"},
+		{"does not end by itself", `touch $UP; exec sleep 1000`, func(r *BootRun) { r.Ends, r.Timeout, r.Grace = true, 3*time.Second, 300*time.Millisecond }, "end-hang", true, -1, ""},
+		{"detaches itself", `setsid sh -c 'sleep 1000 & sleep 1000 & touch $HERE/there; wait' >/dev/null & until [ -e $HERE/there ]; do sleep 0.01; done`, nil, "ended", false, 0, "process process process"},
 		{"leaves a child", `trap 'exit 0' INT; setsid sleep 1000 & touch $UP; while :; do sleep 0.05; done`, nil, "interrupted", true, 0, "process"},
 		{"a file in the private directory", `read x <$HERE/sub/a; test "$x" = text`, func(r *BootRun) { r.Files = map[string]string{"sub/a": "text\n"} }, "ended", false, 0, ""},
 	} {
@@ -98,7 +98,7 @@ func TestBootUpTellsHowATreeEnded(t *testing.T) {
 func TestBootUpCallsOnHangBeforeTheFirstSignal(t *testing.T) {
 	looked := 0
 	b := booted(t, `trap 'exit 9' TERM; while :; do sleep 0.05; done`, func(r *BootRun) {
-		r.Timeout = 200 * time.Millisecond
+		r.Timeout = 2 * time.Second // by then its trap is set, on a full machine too
 		r.OnHang = func(_ context.Context, tree []ID) {
 			looked++
 			if _, err := os.Stat("/proc/" + strconv.Itoa(tree[0].PID)); err != nil {

@@ -175,9 +175,11 @@ func TestRunGuardedLeavesNobodyBehind(t *testing.T) {
 	}
 }
 
-// A program that kills its guard gets nothing by it.
+// A program that kills its guard gets nothing by it. It waits until the guard
+// has said that it runs, and let go of its directory: one that is killed before
+// has started nobody, as far as we know.
 func TestRunOutlivesItsGuard(t *testing.T) {
-	c := guarded(probe.Command{Args: []string{"sh", "-c", "(setsid sleep 97 &) ; kill -9 $PPID; sleep 97"}}, filepath.Join(t.TempDir(), "private"))
+	c := guarded(probe.Command{Args: []string{"sh", "-c", `(setsid sleep 97 &) ; until [ "$(readlink /proc/$PPID/cwd)" = / ]; do sleep 0.01; done; kill -9 $PPID; sleep 97`}}, filepath.Join(t.TempDir(), "private"))
 	r := run(t, c)
 	if r.Signal != "SIGKILL" || len(r.Outlived) == 0 {
 		t.Errorf("result %+v", r)

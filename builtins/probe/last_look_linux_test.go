@@ -16,7 +16,7 @@ func TestTheLastLookComesBeforeTheFirstSignal(t *testing.T) {
 	h := live(t)
 	// The troupe heeds SIGTERM at once: whoever sees it alive comes before that.
 	c := troupe("sleep(sleep,detach(sleep))")
-	c.Deadline = time.Second
+	c.Deadline = 3 * time.Second
 	looks := 0
 	c.AtDeadline = func(ctx context.Context, tree []probe.ID) {
 		looks++
@@ -39,7 +39,7 @@ func TestTheLastLookComesBeforeTheFirstSignal(t *testing.T) {
 		t.Errorf("looked %d times: %+v", looks, r)
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	c.Deadline, looks = 0, 0
 	_, err := h.Act().Run(ctx, c)

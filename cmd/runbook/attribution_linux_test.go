@@ -546,7 +546,11 @@ func TestAttributionInterrupted(t *testing.T) {
 		before := g.stateOf(t, repo)
 		asleep, interrupted := filepath.Join(g.dir, "counters", "asleep"), filepath.Join(g.dir, "counters", "interrupted")
 		_, _ = os.Remove(asleep), os.Remove(interrupted)
-		args := []string{"run", "regression-attribution", "--case", "tests/test_calc.py::test_add", "--python", g.venvPython, "--no-record", "--allow", "write", "--grace", "2s"}
+		grace := "2s"
+		if twice {
+			grace = "60s" // that it is not waited for is what the second one is for
+		}
+		args := []string{"run", "regression-attribution", "--case", "tests/test_calc.py::test_add", "--python", g.venvPython, "--no-record", "--allow", "write", "--grace", grace}
 		if place != "" {
 			args = append(args, place)
 		}
@@ -573,11 +577,16 @@ func TestAttributionInterrupted(t *testing.T) {
 		}
 		if twice {
 			await(interrupted)
+			time.Sleep(2 * echo) // sooner, it is no second Ctrl-C
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
 		}
+		pressed := time.Now()
 		_ = cmd.Wait() // its code is looked at
+		if took := time.Since(pressed); twice && took > 30*time.Second {
+			t.Errorf("it ended %s after the second Ctrl-C: it waited for the grace", took)
+		}
 		if code := cmd.ProcessState.ExitCode(); code != 130 {
 			t.Errorf("exit code %d, want 130\n%s", code, out.String())
 		}
