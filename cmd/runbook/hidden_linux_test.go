@@ -22,8 +22,9 @@ func TestHiddenProcessesAreNotClean(t *testing.T) {
 			missing(t, "%v", err)
 		}
 	}
+	const stranger = "54321" // of whom no tree is running here
 	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c",
-		`mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$0" run wedged-actor --no-record`, builtBinary(t))
+		`mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid `+stranger+` --regid `+stranger+` --clear-groups "$0" run wedged-actor --no-record`, builtBinary(t))
 	cmd.Env = append(os.Environ(), "HOME=/")
 	said, err := cmd.CombinedOutput()
 	if errors.Is(err, unix.EPERM) || strings.Contains(string(said), "mount: ") || strings.Contains(string(said), "unshare: ") {
