@@ -144,7 +144,7 @@ func TestALongCommandLineIsMaskedInOnePass(t *testing.T) {
 		long := "token=1 " + strings.Repeat(text, 1<<17/len(text))
 		began := time.Now()
 		MaskCmdline([]byte("sh\x00-c\x00" + long))
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > 20*time.Second { // 35 ms; the race detector and a full machine make it 2 s; minutes, if it goes back for each word
 			t.Errorf("%q, 128 kB of it: %s", text, took)
 		}
 	}
